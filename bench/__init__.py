@@ -1,0 +1,1 @@
+"""Measured comparisons: figures and ratios are printed, times are never asserted."""

@@ -1,0 +1,1 @@
+"""The bare partners: the plain part of the work, as fast as plain code does it."""

@@ -1,0 +1,1 @@
+"""`tascus-erp`: the operator's and integrator's commands."""

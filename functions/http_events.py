@@ -1,0 +1,134 @@
+"""POST /api/v1/events: the floor speaks, one event or a batch, and is never kept waiting for an ERP."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from json import loads as exact_loads
+from decimal import Decimal
+from typing import Any
+
+import azure.functions as func
+import orjson
+from pydantic import ValidationError
+
+from functions.problems import answer, errors_of, problem
+from functions.schemas import EVENT, EVENTS, execution_event, plain
+from shared.domain.events import ExecutionEvent
+from shared.errors import QueueUnavailable
+from shared.flows.intake import take_in
+from shared.flows.receive import Disposition, Receipt
+from shared.wiring import App, app
+
+bp = func.Blueprint()
+
+LONG_NUMBER = re.compile(rb"[:\[,\s]-?(?=[\d.]{16})\d+\.\d")  # more digits than a binary float can hold
+RETRY_AFTER = {"Retry-After": "5"}
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A request read: the good events with their places, and what is wrong with the others."""
+
+    size: int
+    events: list[ExecutionEvent] = field(default_factory=list)
+    raw: list[Any] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    faults: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+@bp.function_name("receive_events")
+@bp.route(route="api/v1/events", methods=["POST"])
+async def receive_events(req: func.HttpRequest) -> func.HttpResponse:
+    """Record the events of a request; 202, or 207 when some of a batch are refused."""
+    here, body = app(), req.get_body()
+    if len(body) > here.settings.max_body_bytes:
+        return problem(
+            413, f"{len(body)} bytes; at most {here.settings.max_body_bytes}: send smaller batches"
+        )
+    try:
+        stated = load(body)
+    except ValueError as error:
+        return problem(400, f"the body is not JSON: {error}")
+    single = not isinstance(stated, list)
+    items = [stated] if single else stated
+    if not items or len(items) > here.settings.max_batch:
+        return problem(422, f"a batch holds 1 to {here.settings.max_batch} events, this one {len(items)}")
+    parsed = parse(items, here.settings.default_connection)
+    if not parsed.events:
+        return problem(422, "no event of the request is valid", _faults(parsed, single=single))
+    return await _record(here, parsed)
+
+
+def load(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Read JSON without losing a digit: numbers too long for a binary float are read exactly. Raises ValueError."""
+    if LONG_NUMBER.search(body):
+        return exact_loads(body, parse_float=Decimal)
+    return orjson.loads(body)
+
+
+def parse(items: list[Any], default_connection: str) -> Parsed:
+    """Validate every event by itself, so that one bad event does not take the good ones with it."""
+    parsed = Parsed(len(items))
+    items = [plain(item) for item in items]
+    try:
+        stated = EVENTS.validate_python(items)
+    except ValidationError:
+        return _parse_apart(parsed, items, default_connection)
+    parsed.events = [execution_event(event, default_connection) for event in stated]
+    parsed.raw, parsed.places = items, list(range(len(items)))
+    return parsed
+
+
+def _parse_apart(parsed: Parsed, items: list[Any], default_connection: str) -> Parsed:
+    for place, item in enumerate(items):
+        try:
+            event = EVENT.validate_python(item)
+        except ValidationError as error:
+            parsed.faults[place] = errors_of(error)
+            continue
+        parsed.events.append(execution_event(event, default_connection))
+        parsed.raw.append(item)
+        parsed.places.append(place)
+    return parsed
+
+
+async def _record(here: App, parsed: Parsed) -> func.HttpResponse:
+    try:
+        receipts = await take_in(here.receiver, here.queues, parsed.events, parsed.raw)
+    except QueueUnavailable:
+        detail = (
+            "neither SQL nor the buffer can be reached; nothing was recorded, send the same request again"
+        )
+        return problem(503, detail, headers=RETRY_AFTER)
+    return answer(_summary(parsed, receipts), 207 if parsed.faults else 202)
+
+
+def _summary(parsed: Parsed, receipts: Any) -> dict[str, Any]:  # noqa: ANN401 - a sequence of Receipt
+    lines: list[dict[str, Any]] = [{}] * parsed.size
+    for place, event, receipt in zip(parsed.places, parsed.events, receipts, strict=True):
+        lines[place] = _line(event, receipt)
+    for place, errors in parsed.faults.items():
+        lines[place] = {"disposition": "rejected", "errors": errors}
+    duplicates = sum(receipt.disposition is Disposition.DUPLICATE for receipt in receipts)
+    return {
+        "accepted": len(receipts) - duplicates,
+        "duplicates": duplicates,
+        "rejected": len(parsed.faults),
+        "events": lines,
+    }
+
+
+def _line(event: ExecutionEvent, receipt: Receipt) -> dict[str, Any]:
+    line: dict[str, Any] = {"source": event.source, "id": event.event_id, "disposition": receipt.disposition}
+    if receipt.warnings:
+        line["warnings"] = receipt.warnings
+    return line
+
+
+def _faults(parsed: Parsed, *, single: bool) -> list[dict[str, Any]]:
+    return [
+        {**error, "pointer": error["pointer"] if single else f"/{place}{error['pointer']}"}
+        for place, errors in parsed.faults.items()
+        for error in errors
+    ]

@@ -1,0 +1,57 @@
+"""Timer doors: pull every connection, reconcile now and then, sweep for what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import azure.functions as func
+
+from shared.errors import ConfigurationError, StoreUnavailable
+from shared.flows.sweep import sweep
+from shared.wiring import app
+
+bp = func.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@bp.function_name("pull_orders")
+@bp.timer_trigger(arg_name="timer", schedule="%TASCUS_PULL_SCHEDULE%", run_on_startup=False)
+async def pull_orders(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger's own argument
+    """Pull every connection, side by side; one that fails does not keep the others."""
+    here = app()
+    outcomes = await asyncio.gather(
+        *(here.puller.pull(connected) for connected in here.erps.values()), return_exceptions=True
+    )
+    report_failures(list(here.erps), outcomes)
+
+
+@bp.function_name("reconcile_orders")
+@bp.timer_trigger(arg_name="timer", schedule="%TASCUS_RECONCILE_SCHEDULE%", run_on_startup=False)
+async def reconcile_orders(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Compare each ERP's open orders with ours: deletions leave no trace in a pull."""
+    here = app()
+    outcomes = await asyncio.gather(
+        *(here.puller.reconcile(connected) for connected in here.erps.values()), return_exceptions=True
+    )
+    report_failures(list(here.erps), outcomes)
+
+
+@bp.function_name("sweep_due")
+@bp.timer_trigger(arg_name="timer", schedule="%TASCUS_SWEEP_SCHEDULE%", run_on_startup=False)
+async def sweep_due(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Wake what is due and was not delivered."""
+    here = app()
+    try:
+        await sweep(here.store, here.queues, here.deliverer)
+    except StoreUnavailable as error:
+        log.warning("nothing swept: %s", error)
+
+
+def report_failures(names: list[str], outcomes: list[object]) -> None:
+    """Log failures that have a name; anything else is a defect and must surface."""
+    for name, outcome in zip(names, outcomes, strict=True):
+        if isinstance(outcome, (ConfigurationError, StoreUnavailable)):
+            log.error("connection %s: %s", name, outcome)
+        elif isinstance(outcome, BaseException):
+            raise outcome

@@ -1,0 +1,122 @@
+"""What the plan says against what the floor did: mismatches become warnings, never refusals. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.domain.events import EventType, ExecutionEvent
+from shared.domain.state import OperationState, Status
+from shared.domain.warning import Warning_, WarningKind
+from shared.domain.works_order import ErpState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from shared.domain.works_order import WorksOrder
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What is known on one connection. A kind of code without any link is not checked: the ERP has no such codes."""
+
+    work_centres: frozenset[str] = frozenset()
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # kind -> Tascus value -> ERP value
+
+
+def mismatches(
+    event: ExecutionEvent,
+    plan: WorksOrder | None,
+    states: Mapping[str, OperationState],
+    references: References,
+) -> Iterator[Warning_]:
+    """Yield the warnings that `event` gives rise to; `states` already include it."""
+    if plan is None:
+        yield _warn(
+            event,
+            WarningKind.UNKNOWN_ORDER,
+            event.order_number,
+            f"order {event.order_number} is not known (yet)",
+        )
+        return
+    if plan.erp_state is ErpState.CANCELLED:
+        yield _warn(
+            event,
+            WarningKind.ORDER_CANCELLED,
+            event.order_number,
+            f"work on cancelled order {event.order_number}",
+        )
+    yield from _unknown_names(event, plan, references)
+    if event.type is EventType.OPERATION_STARTED:
+        yield from _out_of_turn(event, plan, states)
+    if event.good:
+        yield from _too_many(event, plan, states)
+
+
+def _unknown_names(event: ExecutionEvent, plan: WorksOrder, references: References) -> Iterator[Warning_]:
+    known = [op.operation_id for op in plan.operations]
+    if event.operation_id and event.operation_id not in known:
+        subject = f"{event.order_number}/{event.operation_id}"
+        detail = f"operation {event.operation_id} is not in the routing of {event.order_number} ({', '.join(known) or 'empty'})"
+        yield _warn(event, WarningKind.UNKNOWN_OPERATION, subject, detail)
+    if event.work_centre and references.work_centres and event.work_centre not in references.work_centres:
+        if event.work_centre not in references.links.get("work_centre", {}):
+            yield _warn(
+                event,
+                WarningKind.UNKNOWN_WORK_CENTRE,
+                event.work_centre,
+                f"work centre {event.work_centre} is not in any routing or link",
+            )
+    for kind, code in (("scrap_reason", event.scrap_reason), ("rework_reason", event.rework_reason)):
+        links = references.links.get(kind)
+        if code and links is not None and code not in links:
+            yield _warn(
+                event,
+                WarningKind.UNKNOWN_CODE,
+                f"{kind}:{code}",
+                f"{kind} {code} has no counterpart in the ERP",
+            )
+    if event.unit and event.unit != plan.unit and event.unit not in references.links.get("unit", {}):
+        yield _warn(
+            event,
+            WarningKind.UNKNOWN_UNIT,
+            event.unit,
+            f"unit {event.unit} is neither the order's {plan.unit} nor linked to it",
+        )
+
+
+def _out_of_turn(
+    event: ExecutionEvent, plan: WorksOrder, states: Mapping[str, OperationState]
+) -> Iterator[Warning_]:
+    position = {op.operation_id: op.position for op in plan.operations}
+    if event.operation_id not in position:
+        return
+    skipped = [
+        op.operation_id
+        for op in plan.operations
+        if op.position < position[event.operation_id]
+        and (op.operation_id not in states or states[op.operation_id].status is Status.NOT_STARTED)
+    ]
+    if skipped:
+        subject = f"{event.order_number}/{event.operation_id}"
+        yield _warn(
+            event,
+            WarningKind.WRONG_SEQUENCE,
+            subject,
+            f"operation {event.operation_id} started before {', '.join(skipped)}",
+        )
+
+
+def _too_many(
+    event: ExecutionEvent, plan: WorksOrder, states: Mapping[str, OperationState]
+) -> Iterator[Warning_]:
+    state = states.get(event.operation_id)
+    if state is not None and state.good > plan.quantity:
+        subject = f"{event.order_number}/{event.operation_id}"
+        detail = f"{state.good} good of {plan.quantity} {plan.unit} planned on operation {event.operation_id or '(order)'}"
+        yield _warn(event, WarningKind.OVER_COMPLETION, subject, detail)
+
+
+def _warn(event: ExecutionEvent, kind: WarningKind, subject: str, detail: str) -> Warning_:
+    evidence = {"source": event.source, "event_id": event.event_id}
+    return Warning_(event.connection, kind, subject, detail, event.order_key, event.order_number, evidence)

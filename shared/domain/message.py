@@ -1,0 +1,66 @@
+"""Outbound facts for the ERP: what the floor's events mean to it, one message at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.domain.works_order import Json
+
+
+class MessageKind(StrEnum):
+    """Every fact a profile can push; a profile names the ones its ERP has no place for, with the reason."""
+
+    ORDER_STARTED = "order.started"
+    ORDER_COMPLETED = "order.completed"
+    OPERATION_STARTED = "operation.started"
+    OPERATION_PAUSED = "operation.paused"
+    OPERATION_RESUMED = "operation.resumed"
+    OPERATION_COMPLETED = "operation.completed"
+    PRODUCTION_REPORTED = "production.reported"
+    TIME_RECORDED = "time.recorded"
+    CORRECTION = "correction"
+
+
+class MessageState(StrEnum):
+    """Where a message is. Only `pending` and `held` keep later messages of the stream waiting."""
+
+    PENDING = "pending"  # to be sent, or being sent
+    HELD = "held"  # waits for something missing (order, operation, code, link); goes out by itself
+    DONE = "done"  # in the ERP
+    PARKED = "parked"  # a person decides; the reason stands beside it
+    VOIDED = "voided"  # corrected on the floor before the ERP ever heard of it
+    EXEMPT = "exempt"  # the profile says, with its reason, that this ERP has no place for it
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One outbound fact. `sequence` orders it within its stream; `body` is the fact in our own words.
+
+    `body` holds plain JSON: quantities as decimal text, instants as RFC 3339 text in UTC.
+    `message_id` (shared.domain.identity) is stable over retries and workers: the external reference an ERP may store.
+    """
+
+    message_id: str
+    stream: str
+    sequence: int
+    kind: MessageKind
+    operation_id: str
+    body: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a push of several calls has come. Stored after every step, so a retry goes on from there.
+
+    `unknown` says that step number `step` was sent and no reply was read: look before sending it again.
+    `captured` holds values earlier replies gave (an id the ERP assigned, say).
+    """
+
+    step: int = 0
+    unknown: bool = False
+    captured: Mapping[str, Json] = field(default_factory=dict)

@@ -1,0 +1,94 @@
+"""What a reply of the ERP means for the message that caused it. This is the one place that decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """`done`: it is in the ERP. `retry`: later, by itself. `park`: a person decides. `halt`: the connection waits."""
+
+    DONE = "done"
+    RETRY = "retry"
+    PARK = "park"
+    HALT = "halt"
+
+
+class ReplyKind(StrEnum):
+    """How an exchange with the ERP ended, before anybody judged it."""
+
+    ANSWERED = "answered"
+    UNREACHABLE = "unreachable"  # nothing was sent: connection refused, name not resolved
+    AMBIGUOUS = "ambiguous"  # sent, but no reply was read: time-out, dropped connection
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The facts of one exchange: `status` is the HTTP status (0 without a reply)."""
+
+    kind: ReplyKind
+    status: int = 0
+    retry_after: timedelta | None = None
+    stated: Verdict | None = None  # what the profile's own rules say; it knows its ERP's lies
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with its reason in words and, for `retry` and `halt`, the ERP's own wish for a delay."""
+
+    verdict: Verdict
+    reason: str
+    after: timedelta | None = None
+    look_first: bool = False  # the effect may exist already: look in the ERP before sending again
+    spends_attempt: bool = True
+
+
+RETRYABLE = frozenset({408, 425, 429})
+HALTING = frozenset({401, 403})
+MAX_ANSWERED_ATTEMPTS = 12
+"""An ERP that answers a message with errors this often will not come round by itself; a person must look."""
+
+
+def decide(reply: Reply, attempts: int = 0) -> Decision:
+    """Judge `reply` to a message that was tried `attempts` times before."""
+    if reply.kind is ReplyKind.UNREACHABLE:
+        return Decision(
+            Verdict.RETRY, reply.reason or "ERP unreachable", reply.retry_after, spends_attempt=False
+        )
+    if reply.kind is ReplyKind.AMBIGUOUS:
+        return Decision(
+            Verdict.RETRY,
+            reply.reason or "no reply read",
+            reply.retry_after,
+            look_first=True,
+            spends_attempt=False,
+        )
+    verdict = reply.stated or _by_status(reply.status)
+    reason = reply.reason or f"HTTP {reply.status}"
+    if verdict is Verdict.RETRY and attempts + 1 >= MAX_ANSWERED_ATTEMPTS:
+        return Decision(Verdict.PARK, f"given up after {attempts + 1} attempts: {reason}")
+    return Decision(
+        verdict,
+        reason,
+        reply.retry_after,
+        look_first=_may_have_happened(verdict, reply.status),
+        spends_attempt=verdict is not Verdict.HALT,
+    )
+
+
+def _by_status(status: int) -> Verdict:
+    if 200 <= status < 300:
+        return Verdict.DONE
+    if status in HALTING:
+        return Verdict.HALT
+    if status in RETRYABLE or status >= 500:
+        return Verdict.RETRY
+    return Verdict.PARK
+
+
+def _may_have_happened(verdict: Verdict, status: int) -> bool:
+    """A gateway's 502 or 504 says nothing about what the ERP behind it did."""
+    return verdict is Verdict.RETRY and (status >= 500 or status == 408)

@@ -1,0 +1,170 @@
+"""An `Erp` made of a profile and a connection's settings. No ERP is named in here: what differs is in the YAML."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from shared.domain.verdict import Verdict
+from shared.erp.caller import Caller
+from shared.erp.client import HttpClient
+from shared.erp.pulling import Puller
+from shared.erp.pushing import Pusher
+from shared.erp.reply import ReplyFacts, judged
+from shared.erp.secrets import Secrets
+from shared.errors import ConfigurationError, MappingError
+from shared.mapping import conversions
+from shared.mapping.conversions import NO_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from datetime import datetime
+
+    import httpx
+
+    from shared.domain.message import Message, MessageKind, Progress
+    from shared.erp.port import Advance, Erp, Exempt, Missing, PlannedPush, PulledPage, PushContext
+    from shared.erp.secrets import SecretResolver
+    from shared.profiles.model import Profile, Setting
+
+
+def build(
+    profile: Profile,
+    settings: Mapping[str, Any],
+    secrets: SecretResolver,
+    clock: Callable[[], datetime],
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Erp:
+    """Return the ERP that `profile` and a connection's `settings` describe. Nothing is called yet.
+
+    `secrets` resolves the vault name a secret setting holds; `transport` replaces the network in tests.
+
+    Raises:
+        ConfigurationError: a setting is missing, unknown or not of its type; lists every one.
+    """
+    checked = checked_settings(profile, settings)
+    names = {
+        name: str(checked.pop(name))
+        for name, setting in profile.settings.items()
+        if setting.secret and name in checked
+    }
+    client = HttpClient(profile.connection.timeouts, profile.connection.limits, transport)
+    try:
+        caller = Caller(profile, checked, Secrets(names, secrets), client, clock)
+    except MappingError as error:
+        raise ConfigurationError(f"connection: {error}") from error
+    return ProfileErp(profile, caller)
+
+
+class ProfileErp:
+    """An ERP spoken to by a profile. See `port.Erp` for what each method promises."""
+
+    def __init__(self, profile: Profile, caller: Caller) -> None:
+        self._profile = profile
+        self._caller = caller
+        self._puller = Puller(profile, caller)
+        self._pusher = Pusher(profile, caller)
+
+    def pull(self, since: str | None) -> AsyncIterator[PulledPage]:
+        """Yield the orders released or changed since watermark `since`, page by page."""
+        return self._puller.orders(since)
+
+    def open_orders(self) -> AsyncIterator[Sequence[str]]:
+        """Yield the numbers of all orders still open in the ERP, page by page."""
+        return self._puller.open_numbers()
+
+    def plan(self, message: Message, context: PushContext) -> PlannedPush | Missing | Exempt:
+        """Translate `message`; pure."""
+        return self._pusher.plan(message, context)
+
+    async def advance(self, push: PlannedPush, progress: Progress, attempts: int) -> Advance:
+        """Do the step `progress` stands at, looking first where its outcome is unknown."""
+        return await self._pusher.advance(push, progress, attempts)
+
+    def pushes(self, kind: MessageKind) -> bool:
+        """Tell whether the profile has a push for `kind` at all."""
+        return self._pusher.pushes(kind)
+
+    async def probe(self) -> str | None:
+        """Return None when the ERP answers and accepts our credentials, else the reason in words."""
+        caller, facts = self._caller, {"settings": self._caller.settings}
+        try:
+            seen = ReplyFacts(await caller.send(caller.request(caller.connection.probe, facts)))
+            decision = judged(seen, caller.connection.rules, facts, NO_TABLES, caller.now())
+        except MappingError as error:
+            return caller.secrets.redacted(str(error))
+        return None if decision.verdict is Verdict.DONE else caller.secrets.redacted(decision.reason)
+
+    async def close(self) -> None:
+        """Give back sockets and sessions."""
+        await self._caller.close()
+
+
+def checked_settings(profile: Profile, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `given` with defaults, each value of its type; a secret one stays the name it is.
+
+    Raises:
+        ConfigurationError: listing every setting that is missing, unknown or not of its type.
+    """
+    problems = [
+        f"unknown setting {name!r}; valid: {', '.join(profile.settings)}"
+        for name in given
+        if name not in profile.settings
+    ]
+    checked = {}
+    for name, setting in profile.settings.items():
+        value = given.get(name, setting.default)
+        if value is None or value == "":
+            problems += [f"setting {name!r} is missing: {setting.help}"] if setting.required else []
+            checked[name] = None
+            continue
+        try:
+            checked[name] = _typed(setting, value)
+        except MappingError as error:
+            problems.append(f"setting {name!r}: {error}")
+    if problems:
+        raise ConfigurationError(f"{profile.profile}: " + "; ".join(problems))
+    return {
+        name: value
+        for name, value in checked.items()
+        if value is not None or not profile.settings[name].secret
+    }
+
+
+def _typed(setting: Setting, value: Any) -> Any:
+    if setting.choices and str(value) not in setting.choices:
+        raise MappingError(f"{value!r} is not valid; valid: {', '.join(setting.choices)}")
+    return str(value) if setting.secret else _TYPES[setting.type](value)
+
+
+def _url(value: Any) -> str:
+    plain = str(value).rstrip("/")
+    if not plain.startswith(("http://", "https://")):
+        raise MappingError(f"{value!r} is not an address that begins with http:// or https://")
+    return plain
+
+
+def _boolean(value: Any) -> bool:
+    words = {"true": True, "false": False}
+    if str(value).lower() not in words:
+        raise MappingError(f"{value!r} is not true or false")
+    return words[str(value).lower()]
+
+
+def _zone(value: Any) -> str:
+    conversions.instant("2000-01-01", str(value))
+    return str(value)
+
+
+def _exact(value: Any) -> Decimal | None:
+    return conversions.decimal(value)
+
+
+_TYPES: Mapping[str, Callable[[Any], Any]] = {
+    "text": str,
+    "url": _url,
+    "integer": conversions.integer,
+    "decimal": _exact,
+    "boolean": _boolean,
+    "zone": _zone,
+}

@@ -1,0 +1,135 @@
+"""What the flows ask of an ERP, whichever it is. `engine.py` answers from a profile; tests bring a fake.
+
+Both pass one contract suite (tests/contract/test_erp_contract.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from datetime import datetime
+
+    from shared.domain.message import Message, MessageKind, Progress
+    from shared.domain.verdict import Decision
+    from shared.domain.works_order import Json, WorksOrder
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """One record of a pull that could not be mapped; the others of its page are used all the same."""
+
+    subject: str  # the order number, or the best name the record has
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PulledPage:
+    """One page of a pull. `watermark` is the ERP's own clock, as text the profile understands; None = none seen."""
+
+    orders: Sequence[WorksOrder]
+    rejected: Sequence[RejectedRecord]
+    watermark: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushContext:
+    """What a push may draw on beside its message: the order and operation as the ERP knows them.
+
+    `order` and `operation` carry `number`/`operation_id`, `part`, `unit`, ... and `erp_ref`; `links` translates our
+    codes ("scrap_reason" -> {"S1": "SCR-01"}). `operation` is empty for order-level messages.
+    """
+
+    order: Mapping[str, Json]
+    operation: Mapping[str, Json]
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The push cannot be made yet: `kind` ("operation", "work_centre", "scrap_reason", "unit", ...) `value` is unknown."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """The profile says that this ERP has no place for the fact, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Evidence of one call for the attempts history: secrets already removed, long bodies cut."""
+
+    step: str
+    started_at: datetime
+    duration_ms: int
+    method: str = ""
+    url: str = ""
+    status: int = 0
+    request: str = ""
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """One step further. `finished` with verdict `done` means the whole push is in the ERP.
+
+    `warnings` are mismatches the read-back found (stored quantity differs, say): shown, never blocking.
+    """
+
+    decision: Decision
+    progress: Progress
+    finished: bool
+    exchanges: Sequence[Exchange] = ()
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPush:
+    """A message translated for this ERP, ready to be sent step by step; opaque to the flows."""
+
+    message: Message
+    steps: Sequence[object]
+    facts: Mapping[str, Json]
+
+
+class Erp(Protocol):
+    """One connected ERP."""
+
+    def pull(self, since: str | None) -> AsyncIterator[PulledPage]:
+        """Yield the orders released or changed since watermark `since` (None: all released), page by page.
+
+        Raises:
+            ErpUnavailable: the ERP cannot be reached or answered with an error; pages yielded so far stand.
+        """
+        ...
+
+    def open_orders(self) -> AsyncIterator[Sequence[str]]:
+        """Yield the numbers of all orders still open in the ERP, page by page, for the reconciling pass."""
+        ...
+
+    def plan(self, message: Message, context: PushContext) -> PlannedPush | Missing | Exempt:
+        """Translate `message`; pure. Raises MappingError when it can never be translated (park it)."""
+        ...
+
+    async def advance(self, push: PlannedPush, progress: Progress, attempts: int) -> Advance:
+        """Do the step `progress` stands at, looking first where its outcome is unknown. Never raises for a reply."""
+        ...
+
+    def pushes(self, kind: MessageKind) -> bool:
+        """Tell whether the profile has a push for `kind` at all."""
+        ...
+
+    async def probe(self) -> str | None:
+        """Return None when the ERP answers and accepts our credentials, else the reason in words."""
+        ...
+
+    async def close(self) -> None:
+        """Give back sockets and sessions."""
+        ...

@@ -1,0 +1,103 @@
+"""An HTTP exchange -> the facts `decide()` judges. What a profile's rules say of a reply is stated here, decided there."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from shared.domain.verdict import Decision, Reply, ReplyKind, Verdict, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shared.erp.client import HttpReply
+    from shared.mapping.conversions import Tables
+    from shared.profiles.model import Rule
+
+    type Facts = dict[str, Any]
+
+EXCERPT = 300  # characters of a refusal that make a useful reason
+OK = range(200, 300)
+
+
+class ReplyFacts:
+    """One reply as expressions see it, parsed only when somebody looks."""
+
+    def __init__(self, http: HttpReply) -> None:
+        self.http = http
+        self._facts: Facts | None = None
+
+    def over(self, facts: Facts) -> Facts:
+        """Return `facts` with this reply beside them."""
+        if self._facts is None:
+            self._facts = {
+                "status": self.http.status,
+                "headers": dict(self.http.headers),
+                "body": parsed(self.http.content),
+            }
+        return {**facts, "reply": self._facts}
+
+
+def parsed(content: bytes) -> Any:
+    """Return JSON content with every fraction a Decimal; other content as text; nothing as null."""
+    if not content:
+        return None
+    try:
+        return json.loads(content, parse_float=Decimal)
+    except ValueError:
+        return content.decode("utf-8", errors="replace")
+
+
+def fitting(seen: ReplyFacts, rules: Iterable[Rule], facts: Facts, tables: Tables) -> Rule | None:
+    """Return the first of `rules` that fits the reply, None where its status alone counts."""
+    http = seen.http
+    if http.kind is not ReplyKind.ANSWERED or http.problem or http.instead:
+        return None
+    for rule in rules:
+        if rule.status and http.status not in rule.status:
+            continue
+        if rule.when is None or rule.when.holds(seen.over(facts), tables):
+            return rule
+    return None
+
+
+def reply_of(seen: ReplyFacts, rule: Rule | None, facts: Facts, tables: Tables, now: datetime) -> Reply:
+    """Return the facts of one exchange, with what the `rule` that fits it states."""
+    http = seen.http
+    if http.instead is not None:
+        return http.instead
+    if http.kind is not ReplyKind.ANSWERED:
+        return Reply(http.kind, reason=http.problem)
+    if http.problem:
+        return Reply(http.kind, http.status, stated=Verdict.PARK, reason=http.problem)
+    wait = retry_after(http.headers.get("retry-after"), now)
+    if rule is not None:
+        return Reply(http.kind, http.status, wait, rule.verdict, rule.reason(seen.over(facts), tables))
+    return Reply(http.kind, http.status, wait, reason="" if http.status in OK else _excerpt(http))
+
+
+def judged(seen: ReplyFacts, rules: Iterable[Rule], facts: Facts, tables: Tables, now: datetime) -> Decision:
+    """Return the decision about a reply that is no message's: a read, a log-in."""
+    return decide(reply_of(seen, fitting(seen, rules, facts, tables), facts, tables, now))
+
+
+def retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Return the delay a `Retry-After` header asks for, in seconds or as an HTTP date; None where it says nothing."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return timedelta(seconds=int(value))
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(aware - now, timedelta())
+
+
+def _excerpt(http: HttpReply) -> str:
+    said = " ".join(http.content[: 4 * EXCERPT].decode("utf-8", errors="replace").split())[:EXCERPT]
+    return f"HTTP {http.status}: {said}" if said else f"HTTP {http.status}"

@@ -1,0 +1,59 @@
+"""Secret settings: resolved when first needed, asked for again when the ERP refuses them, and cut out of evidence."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    type SecretResolver = Callable[[str], Awaitable[str]]
+
+MASK = "•••"
+UTF8 = "utf-8"
+
+
+class Secrets:
+    """The secrets of one connection. `references` maps a setting to the name of its secret in the vault."""
+
+    def __init__(self, references: Mapping[str, str], resolve: SecretResolver) -> None:
+        self._references = references
+        self._resolve = resolve
+        self._values: dict[str, str] | None = None
+        self._hidden: dict[str, None] = {}
+
+    async def values(self) -> dict[str, str]:
+        """Return the secret values by setting."""
+        if self._values is None:
+            self._values = await self._resolved()
+        return self._values
+
+    async def renewed(self) -> bool:
+        """Ask the vault again; tell whether a value has changed, so that another try makes sense."""
+        before = await self.values()
+        self._values = await self._resolved()
+        return self._values != before
+
+    def hide(self, secret: str) -> None:
+        """Cut `secret` (a token the ERP gave, say) out of all evidence from now on, however it is written."""
+        if secret:
+            as_basic = base64.b64encode(secret.encode(UTF8)).decode()
+            escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
+            self._hidden.update(
+                dict.fromkeys((secret, escaped, quote(secret, safe=""), quote_plus(secret), as_basic))
+            )
+
+    def redacted(self, text: str) -> str:
+        """Return `text` without any secret."""
+        for secret in self._hidden:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return text
+
+    async def _resolved(self) -> dict[str, str]:
+        found = {setting: await self._resolve(name) for setting, name in self._references.items()}
+        for value in found.values():
+            self.hide(value)
+        return found

@@ -1,0 +1,36 @@
+"""Intake: every acknowledged event is on disk or on the queue; only when both are away the floor must send again."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import StoreUnavailable
+from shared.flows.receive import Disposition, Receipt
+from shared.queues.envelope import FLOOR_QUEUE, floor_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.domain.events import ExecutionEvent
+    from shared.flows.receive import Receiver
+    from shared.queues.sender import QueueSender
+
+log = logging.getLogger(__name__)
+
+
+async def take_in(
+    receiver: Receiver, queues: QueueSender, events: Sequence[ExecutionEvent], raw: Sequence[Any]
+) -> Sequence[Receipt]:
+    """Record `events`, or buffer them as they came (`raw`, same order) while SQL is away.
+
+    Raises:
+        QueueUnavailable: SQL and the queue are both away; nothing was acknowledged, sending again is safe.
+    """
+    try:
+        return await receiver.receive(events)
+    except StoreUnavailable as error:
+        log.warning("buffering %d events: %s", len(events), error)
+    await queues.send(FLOOR_QUEUE, floor_batches(raw, datetime.now(UTC).isoformat()))
+    return [Receipt(Disposition.BUFFERED)] * len(events)

@@ -1,0 +1,291 @@
+"""Pull: what the ERP has released or changed becomes our plan, without ever overwriting recorded work."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from shared.domain.derive import OrderState, draft_completion
+from shared.domain.identity import order_key
+from shared.domain.plan_change import Action, Change, fingerprint, judge, keep_plan
+from shared.domain.warning import Warning_, WarningKind
+from shared.domain.works_order import ErpState
+from shared.errors import ErpUnavailable, LeaseLost, QueueUnavailable
+from shared.flows.receive import Ledger, save
+from shared.queues.envelope import WAKE_QUEUE, wake_up
+from shared.store import connections, floor, leases, orders, outbox, warnings
+from shared.store.orders import OrderWrite, StoredOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from shared.domain.works_order import WorksOrder
+    from shared.erp.port import PulledPage
+    from shared.flows.connected import ConnectedErp, ReferenceData
+    from shared.queues.sender import QueueSender
+    from shared.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=2)  # prolonged with every page; an instance that dies frees it after so long
+SUBJECT = "orders"
+
+
+@dataclass(slots=True)
+class PullReport:
+    """What one pull has done: counts of orders. `ran` False = another instance is at it."""
+
+    connection: str
+    ran: bool = True
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    proposed: int = 0
+    rejected: int = 0
+    vanished: int = 0
+    error: str = ""
+
+
+class Puller:
+    """Pulls one connection at a time, once however many instances run."""
+
+    def __init__(self, store: Store, queues: QueueSender, references: ReferenceData) -> None:
+        self._store = store
+        self._queues = queues
+        self._references = references
+
+    async def pull(self, connected: ConnectedErp) -> PullReport:
+        """Read everything released or changed since the watermark; move the watermark only when all is written."""
+        report = PullReport(connected.name)
+        token = await self._take(connected.name)
+        if token is None:
+            report.ran = False
+            return report
+        try:
+            await self._read_changes(connected, token, report)
+        except ErpUnavailable as error:
+            report.error = str(error)
+            log.warning("pull of %s ends early: %s", connected.name, error)
+        except LeaseLost as error:
+            report.error = str(error)
+        await self._store.write(lambda tx: _finish(tx, connected.name, token, report.error))
+        self._references.forget()
+        return report
+
+    async def _take(self, name: str) -> int | None:
+        now = datetime.now(UTC)
+        owner = uuid4().hex
+        return await self._store.write(lambda tx: leases.take(tx, f"pull:{name}", owner, now, now + LEASE))
+
+    async def _read_changes(self, connected: ConnectedErp, token: int, report: PullReport) -> None:
+        erp = await connected.erp()
+        since = await self._store.read(lambda tx: leases.read_watermark(tx, connected.name, SUBJECT))
+        mark = since
+        async for page in erp.pull(since):
+            written = partial(write_page, name=connected.name, token=token, page=page, report=report)
+            wake = await self._store.write(written)
+            mark = page.watermark or mark
+            await self._wake(wake)
+        if mark is not None and mark != since:
+            now = datetime.now(UTC)
+            await self._store.write(lambda tx: leases.move_watermark(tx, connected.name, SUBJECT, mark, now))
+
+    async def reconcile(self, connected: ConnectedErp) -> PullReport:
+        """Compare the ERP's open orders with ours: find what was deleted, or missed by every watermark."""
+        report = PullReport(connected.name)
+        erp = await connected.erp()
+        believed = await self._store.read(lambda tx: orders.open_orders(tx, connected.name))
+        try:
+            open_numbers = {number async for page in erp.open_orders() for number in page}
+        except ErpUnavailable as error:
+            report.error = str(error)
+            return report
+        gone = {key: number for key, number in believed.items() if number not in open_numbers}
+        missed = open_numbers - set(believed.values())
+        await self._store.write(lambda tx: vanish(tx, connected.name, gone, report))
+        if missed:
+            log.info("%s: %d open orders were missed, reading all anew", connected.name, len(missed))
+            await self._store.write(lambda tx: leases.forget_watermark(tx, connected.name, SUBJECT))
+        return report
+
+    async def _wake(self, streams: Sequence[str]) -> None:
+        if not streams:
+            return
+        try:
+            await self._queues.send(WAKE_QUEUE, [wake_up(key) for key in streams])
+        except QueueUnavailable as error:
+            log.warning("wake-ups not sent, the sweep will find the work: %s", error)
+
+
+def _finish(tx: Connection, name: str, token: int, error: str) -> None:
+    connections.note_pull(tx, name, datetime.now(UTC), error)
+    leases.release(tx, f"pull:{name}", token)
+
+
+def write_page(tx: Connection, name: str, token: int, page: PulledPage, report: PullReport) -> list[str]:
+    """Write one page in the caller's transaction; return the streams to wake. Unchanged orders cost no write."""
+    now = datetime.now(UTC)
+    leases.hold(tx, f"pull:{name}", token, now + LEASE)
+    pulled = {order_key(name, order.number): order for order in page.orders}
+    seen = orders.fingerprints(tx, list(pulled))
+    stated = {key: fingerprint(order) for key, order in pulled.items()}
+    news = [
+        key
+        for key, order in pulled.items()
+        if stated[key] != seen.get(key) and _concerns_us(order, seen, key)
+    ]
+    report.read += len(page.orders)
+    report.rejected += len(page.rejected)
+    _show_rejected(tx, name, page, now)
+    return _write_news(tx, name, {key: pulled[key] for key in news}, stated, report, now) if news else []
+
+
+def _concerns_us(order: WorksOrder, seen: Mapping[str, str], key: str) -> bool:
+    """An order that was never released to us may be cancelled or completed without us."""
+    return key in seen or order.erp_state is ErpState.RELEASED
+
+
+def _write_news(
+    tx: Connection,
+    name: str,
+    pulled: Mapping[str, WorksOrder],
+    stated: Mapping[str, str],
+    report: PullReport,
+    now: datetime,
+) -> list[str]:
+    stored = orders.load_orders(tx, list(pulled))
+    begun = floor.begun(tx, list(pulled))
+    worked = floor.worked_operations(tx, list(begun))
+    changes = {
+        key: judge(_plan_of(stored.get(key)), order, started=key in begun) for key, order in pulled.items()
+    }
+    writes = {
+        key: _write_of(
+            stored.get(key), OrderWrite(key, name, pulled[key], stated[key]), change, worked.get(key, ())
+        )
+        for key, change in changes.items()
+    }
+    fresh = [key for key, change in changes.items() if change.action is Action.INSERT]
+    known = [key for key in changes if key not in fresh]
+    orders.insert_orders(tx, [writes[key] for key in fresh], now)
+    orders.update_orders(tx, [writes[key] for key in known], stored, now)
+    _count(report, changes)
+    _show_changes(tx, name, pulled, changes, now)
+    return settle_plan(tx, begun, {key: writes[key].plan for key in begun}, now) if begun else []
+
+
+def _plan_of(stored: StoredOrder | None) -> WorksOrder | None:
+    return stored.plan if stored else None
+
+
+def _write_of(
+    stored: StoredOrder | None, as_stated: OrderWrite, change: Change, worked: Collection[str]
+) -> OrderWrite:
+    if stored is None or change.action in (Action.INSERT, Action.UPDATE):
+        return as_stated
+    kept = keep_plan(stored.plan, as_stated.plan, worked)
+    proposed = {field: list(pair) for field, pair in change.differences.items()} or None
+    return replace(as_stated, plan=kept, proposed=proposed)
+
+
+def _count(report: PullReport, changes: Mapping[str, Change]) -> None:
+    actions = [change.action for change in changes.values()]
+    report.inserted += actions.count(Action.INSERT)
+    report.updated += actions.count(Action.UPDATE) + actions.count(Action.REFRESH)
+    report.proposed += actions.count(Action.PROPOSE)
+
+
+def _show_changes(
+    tx: Connection, name: str, pulled: Mapping[str, WorksOrder], changes: Mapping[str, Change], now: datetime
+) -> None:
+    raised = [
+        _changed(name, key, pulled[key], change)
+        for key, change in changes.items()
+        if change.action is Action.PROPOSE
+    ]
+    warnings.raise_warnings(tx, raised, now)
+    settled = [key for key, change in changes.items() if change.action is not Action.PROPOSE]
+    kinds = [
+        WarningKind.UNKNOWN_ORDER,
+        WarningKind.UNKNOWN_OPERATION,
+        *SHOWN_AS.values(),
+        WarningKind.ORDER_VANISHED,
+    ]
+    warnings.resolve_for_orders(tx, settled, kinds, "the plan and the ERP agree", now)
+    arrived = [WarningKind.UNKNOWN_ORDER, WarningKind.UNKNOWN_OPERATION]
+    warnings.resolve_for_orders(
+        tx, [item.order_key for item in raised], arrived, "the order has arrived", now
+    )
+
+
+SHOWN_AS = {
+    "cancelled": WarningKind.ORDER_CANCELLED,
+    "header": WarningKind.ORDER_CHANGED,
+    "routing": WarningKind.ROUTING_CHANGED,
+}
+
+
+def _changed(name: str, key: str, order: WorksOrder, change: Change) -> Warning_:
+    """Show before and after of a change to an order that is under way."""
+    what = ", ".join(f"{field}: {before} -> {after}" for field, (before, after) in change.differences.items())
+    if order.erp_state is ErpState.CANCELLED:
+        kind = SHOWN_AS["cancelled"]
+    else:
+        kind = SHOWN_AS[
+            "header" if any(not field.startswith("operation ") for field in change.differences) else "routing"
+        ]
+    evidence = {field: list(pair) for field, pair in change.differences.items()}
+    detail = f"{order.number} was changed in the ERP after it had started; the plan here stays until somebody decides: {what}"
+    return Warning_(name, kind, order.number, detail, key, order.number, evidence)
+
+
+def _show_rejected(tx: Connection, name: str, page: PulledPage, now: datetime) -> None:
+    raised = [
+        Warning_(name, WarningKind.RECORD_REJECTED, record.subject, f"not taken over: {record.reason}")
+        for record in page.rejected
+    ]
+    warnings.raise_warnings(tx, raised, now)
+
+
+def settle_plan(
+    tx: Connection, begun: Mapping[str, tuple[str, str]], plans: Mapping[str, WorksOrder], now: datetime
+) -> list[str]:
+    """After a plan arrived or moved under running work: complete what is complete, let held messages go."""
+    ledgers = {}
+    for key, stored in floor.lock(tx, begun).items():
+        planned = tuple(op.operation_id for op in plans[key].operations)
+        order = OrderState(planned, stored.operations, stored.status, stored.started_at)
+        ledger = Ledger(stored, order)
+        ledger.drafts += draft_completion(order)
+        ledgers[key] = ledger
+    wake = save(tx, ledgers, now)
+    held = outbox.release_held(tx, list(begun), now)
+    return sorted({*wake, *held})
+
+
+def vanish(tx: Connection, name: str, gone: Mapping[str, str], report: PullReport) -> None:
+    """Mark orders the ERP no longer lists; say so where work was recorded."""
+    if not gone:
+        return
+    now = datetime.now(UTC)
+    report.vanished = len(gone)
+    orders.mark_vanished(tx, list(gone), now)
+    begun = floor.unfinished(tx, list(gone))
+    raised = [
+        Warning_(
+            name,
+            WarningKind.ORDER_VANISHED,
+            gone[key],
+            f"{gone[key]} is under way here but no longer open in the ERP; recorded work is kept",
+            key,
+            gone[key],
+        )
+        for key in begun
+    ]
+    warnings.raise_warnings(tx, raised, now)

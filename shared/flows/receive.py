@@ -1,0 +1,277 @@
+"""Receive: what the floor says becomes events, state and messages in one transaction, then a wake-up per stream."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from shared.domain.checks import mismatches
+from shared.domain.derive import Draft, OrderState, add_events, refold, take_back
+from shared.domain.events import EventType, ExecutionEvent
+from shared.domain.state import Status
+from shared.domain.warning import Warning_, WarningKind
+from shared.errors import QueueUnavailable
+from shared.queues.envelope import WAKE_QUEUE, wake_up
+from shared.store import events as event_store
+from shared.store import floor, orders, outbox, warnings
+from shared.store.group_commit import GroupCommit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from shared.domain.checks import References
+    from shared.flows.connected import ReferenceData
+    from shared.queues.sender import QueueSender
+    from shared.store.engine import Store
+    from shared.store.floor import FloorOrder
+    from shared.store.orders import StoredOrder
+
+log = logging.getLogger(__name__)
+WAKE_GRACE = timedelta(seconds=5)  # so long the queue's wake-up has the field before the sweep steps in
+
+
+class Disposition(StrEnum):
+    """What became of one event of a request."""
+
+    RECORDED = "recorded"
+    DUPLICATE = "duplicate"  # the same (source, id) is recorded already: nothing happens twice
+    BUFFERED = "buffered"  # SQL is away: it waits on the queue and will be recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Answer for one event: its disposition and the kinds of warnings it gave rise to."""
+
+    disposition: Disposition
+    warnings: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one transaction has done: a receipt per event, and the streams that need a wake-up."""
+
+    receipts: list[Receipt] = field(default_factory=list)
+    wake: list[str] = field(default_factory=list)
+
+
+class Receiver:
+    """Records events; requests that arrive together share a transaction."""
+
+    def __init__(self, store: Store, queues: QueueSender, references: ReferenceData) -> None:
+        self._store = store
+        self._queues = queues
+        self._references = references
+        self._group: GroupCommit[Sequence[ExecutionEvent], Outcome] = GroupCommit(self._commit)
+
+    async def receive(self, events: Sequence[ExecutionEvent]) -> Sequence[Receipt]:
+        """Record `events`; when this returns they are on disk. Raises StoreUnavailable: buffer them."""
+        outcome = await self._group.submit(events)
+        await self._wake(outcome.wake)
+        return outcome.receipts
+
+    async def _commit(self, requests: Sequence[Sequence[ExecutionEvent]]) -> Sequence[Outcome]:
+        everything = [event for events in requests for event in events]
+        now = datetime.now(UTC)
+
+        def work(tx: Connection) -> Outcome:
+            self._references.refresh(tx)
+            return record(tx, everything, self._references.known, now)
+
+        return split(await self._store.write(work), [len(events) for events in requests])
+
+    async def _wake(self, streams: Sequence[str]) -> None:
+        if not streams:
+            return
+        try:
+            await self._queues.send(WAKE_QUEUE, [wake_up(stream) for stream in streams])
+        except QueueUnavailable as error:
+            log.warning("wake-ups not sent, the sweep will find the work: %s", error)
+
+
+def split(whole: Outcome, sizes: Sequence[int]) -> list[Outcome]:
+    """Hand each request its own receipts; the wake-ups go with the first, they are sent once."""
+    outcomes, start = [], 0
+    for size in sizes:
+        outcomes.append(Outcome(whole.receipts[start : start + size]))
+        start += size
+    outcomes[0].wake = whole.wake
+    return outcomes
+
+
+def record(
+    tx: Connection, events: Sequence[ExecutionEvent], references: Callable[[str], References], now: datetime
+) -> Outcome:
+    """Record `events` in the caller's transaction. Safe to repeat as a whole: known events are left alone."""
+    held = floor.lock(tx, {event.order_key: (event.connection, event.order_number) for event in events})
+    known, voided_before = event_store.known_and_voided(tx, [event.key for event in events])
+    fresh = first_of_each(event for event in events if event.key not in known)
+    if not fresh:
+        return Outcome([Receipt(Disposition.DUPLICATE) for _ in events])
+    plans = orders.load_orders(tx, list(held))
+    ledgers = {key: Ledger.opened(order, plans.get(key)) for key, order in held.items()}
+    voided = {**voided_before, **corrections_in(fresh.values())}
+    raised = take_back_corrected(tx, list(fresh.values()), ledgers, now)
+    event_store.insert_events(tx, list(fresh.values()), voided, now)
+    for key, mine in by_order(event for event in fresh.values() if event.key not in voided).items():
+        ledgers[key].add(mine)
+    wake = save(tx, ledgers, now)
+    for event in fresh.values():
+        raised.setdefault(event.key, []).extend(_mismatches(event, plans, ledgers, references))
+    warnings.raise_warnings(tx, [warning for found in raised.values() for warning in found], now)
+    return Outcome(receipts_for(events, fresh, raised), wake)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One works order while a transaction adds to it: as stored, as it becomes, and the messages that follow."""
+
+    stored: FloorOrder
+    order: OrderState
+    drafts: list[Draft] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+
+    @classmethod
+    def opened(cls, stored: FloorOrder, plan: StoredOrder | None) -> Ledger:
+        """Open the ledger of an order that this transaction holds."""
+        planned = tuple(op.operation_id for op in plan.plan.operations) if plan else ()
+        return cls(stored, OrderState(planned, stored.operations, stored.status, stored.started_at))
+
+    def add(self, events: Sequence[ExecutionEvent]) -> None:
+        """Count new events and draft their messages."""
+        self.drafts += add_events(self.order, events)
+        self.touched.update(event.operation_id for event in events)
+
+    def rewind(self, history: Sequence[ExecutionEvent], corrections: Sequence[ExecutionEvent]) -> None:
+        """Compute the state anew without what `corrections` take back; an operation left with nothing stays, empty."""
+        self.order = refold(self.order, [*history, *corrections])
+        for operation_id in self.stored.stored:
+            self.order.operation(operation_id)
+        self.touched.update(self.order.operations)
+
+
+def first_of_each(events: Iterable[ExecutionEvent]) -> dict[str, ExecutionEvent]:
+    """Drop repeats within one batch, keeping the first."""
+    first: dict[str, ExecutionEvent] = {}
+    for event in events:
+        first.setdefault(event.key, event)
+    return first
+
+
+def by_order(events: Iterable[ExecutionEvent]) -> dict[str, list[ExecutionEvent]]:
+    """Sort events into their works orders."""
+    grouped: dict[str, list[ExecutionEvent]] = {}
+    for event in events:
+        grouped.setdefault(event.order_key, []).append(event)
+    return grouped
+
+
+def corrections_in(events: Iterable[ExecutionEvent]) -> dict[str, str]:
+    """Map what corrections take back to the correction that does."""
+    return {event.voids: event.key for event in events if event.type is EventType.CORRECTION}
+
+
+def take_back_corrected(
+    tx: Connection, fresh: Sequence[ExecutionEvent], ledgers: Mapping[str, Ledger], now: datetime
+) -> dict[str, list[Warning_]]:
+    """Let corrections take back what was recorded earlier: state, unsent messages, and a reversal for what was sent."""
+    corrections = by_order(event for event in fresh if event.type is EventType.CORRECTION)
+    if not corrections:
+        return {}
+    raised: dict[str, list[Warning_]] = {}
+    histories = event_store.history(tx, list(corrections))
+    caused = outbox.messages_of_events(tx, list(corrections), set(corrections_in(fresh)))
+    void: list[tuple[str, int]] = []
+    marks: dict[str, str] = {}
+    for key, mine in corrections.items():
+        recorded = {event.key: event for event in histories[key]}
+        ledgers[key].rewind(histories[key], mine)
+        for correction in mine:
+            target = recorded.get(correction.voids)
+            if target is None:
+                continue  # not here yet: it will be void the moment it arrives
+            if target.type is EventType.CORRECTION:
+                raised.setdefault(correction.key, []).append(_not_applied(correction))
+                continue
+            marks[target.key] = correction.key
+            unsent, drafts = take_back(
+                correction, caused[target.key], ledgers[key].order, target.operation_id
+            )
+            void += [(key, sequence) for sequence in unsent]
+            ledgers[key].drafts += drafts
+    outbox.void_messages(tx, void, now)
+    event_store.mark_voided(tx, marks)
+    return raised
+
+
+def _not_applied(correction: ExecutionEvent) -> Warning_:
+    return Warning_(
+        correction.connection,
+        WarningKind.CORRECTION_NOT_APPLIED,
+        f"{correction.source}/{correction.event_id}",
+        "a correction cannot be corrected: state the fact anew, as a new event",
+        correction.order_key,
+        correction.order_number,
+    )
+
+
+def save(tx: Connection, ledgers: Mapping[str, Ledger], now: datetime) -> list[str]:
+    """Write totals, messages and stream rows; return the streams that nobody is going to wake otherwise."""
+    placed = [
+        (key, ledger.stored.next_sequence + place, draft)
+        for key, ledger in ledgers.items()
+        for place, draft in enumerate(ledger.drafts)
+    ]
+    states = [
+        (key, ledger.order.operation(op)) for key, ledger in ledgers.items() for op in sorted(ledger.touched)
+    ]
+    floor.save_states(tx, states, {key: ledger.stored for key, ledger in ledgers.items()})
+    outbox.withdraw_completion(tx, [key for key, ledger in ledgers.items() if _reopened(ledger)], now)
+    outbox.insert_messages(tx, placed, now)
+    floor.save_streams(
+        tx,
+        [_stream_change(key, ledger) for key, ledger in ledgers.items() if ledger.touched or ledger.drafts],
+    )
+    wake = [key for key, ledger in ledgers.items() if ledger.drafts and ledger.stored.asleep]
+    floor.wake(tx, wake, now + WAKE_GRACE)
+    return wake
+
+
+def _reopened(ledger: Ledger) -> bool:
+    return ledger.stored.status is Status.COMPLETED and ledger.order.status is not Status.COMPLETED
+
+
+def _stream_change(key: str, ledger: Ledger) -> floor.StreamChange:
+    order = ledger.order
+    return floor.StreamChange(
+        key, order.status, order.started_at, ledger.stored.next_sequence + len(ledger.drafts)
+    )
+
+
+def _mismatches(
+    event: ExecutionEvent,
+    plans: Mapping[str, StoredOrder],
+    ledgers: Mapping[str, Ledger],
+    references: Callable[[str], References],
+) -> Iterable[Warning_]:
+    stored = plans.get(event.order_key)
+    plan = stored.plan if stored else None
+    return mismatches(event, plan, ledgers[event.order_key].order.operations, references(event.connection))
+
+
+def receipts_for(
+    events: Sequence[ExecutionEvent],
+    fresh: Mapping[str, ExecutionEvent],
+    raised: Mapping[str, Sequence[Warning_]],
+) -> list[Receipt]:
+    """Answer every event of the request, in its order; a repeat within the request is a duplicate of the first."""
+    return [
+        Receipt(Disposition.RECORDED, tuple(str(warning.kind) for warning in raised.get(event.key, ())))
+        if fresh.get(event.key) is event
+        else Receipt(Disposition.DUPLICATE)
+        for event in events
+    ]

@@ -1,0 +1,1 @@
+"""Pure translation: ERP record to fact, fact to ERP body, units and codes."""

@@ -1,0 +1,80 @@
+"""Which facts an expression may read where: a misspelt one is refused when the profile loads, not on a live order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticCustomError
+
+from shared.mapping.expressions import Expression, Template, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    type Path = tuple[str | int, ...]
+    type Found = tuple[Path, Expression]
+
+HOLDING = frozenset({"link", "lookup", "need"})
+PUSH = frozenset({"message", "order", "operation", "settings", "values", "captured", "item"})
+PULL = frozenset({"settings", "since", "page", "keys"})
+CONNECTION = frozenset({"settings", "login"})
+READS_REPLY = frozenset({"rules", "capture", "found", "expect", "records", "next"})
+READS_RECORD = frozenset({"map", "key", "after", "order_key", "number", "state"})
+
+
+def check_scopes(profile: BaseModel) -> None:
+    """Refuse an expression of `profile` that reads a fact which is not in scope where it stands.
+
+    Raises:
+        PydanticCustomError: naming the key path, the fact and the valid ones.
+    """
+    for path, expression in _expressions(profile, ()):
+        valid = _scope(path)
+        for root in sorted(expression.roots - valid) if valid else ():
+            _refuse(path, f"{root!r} is not a fact here; valid: {', '.join(sorted(valid))}")
+        holding = expression.functions & HOLDING
+        if holding and path[0] == "push" and path[2] != "values":
+            _refuse(
+                path,
+                f"{min(holding)}() belongs in `values` of the push, so that a missing code holds the message before any call",
+            )
+
+
+def _refuse(path: Path, problem: str) -> None:
+    raise PydanticCustomError("out_of_scope", "{problem}", {"path": path, "problem": problem})
+
+
+def _scope(path: Path) -> frozenset[str]:
+    """Return the facts in scope at `path`; empty means a record, whose fields only the ERP knows."""
+    names = [part for part in path if isinstance(part, str)]
+    reply = frozenset({"reply"} if READS_REPLY.intersection(names) else ())
+    if names[0] == "connection":
+        return CONNECTION | reply
+    if names[0] == "pull":
+        return frozenset() if _reads_record(names) else PULL | reply
+    if names[2] == "values":
+        return PUSH - {"captured", "item"}
+    return (PUSH - {"captured", "item"} if names[-1] == "for_each" else PUSH) | reply
+
+
+def _reads_record(names: list[str]) -> bool:
+    return bool(READS_RECORD.intersection(names)) or names[-2:] == ["watermark", "value"]
+
+
+def _expressions(part: Any, path: Path) -> Iterator[Found]:
+    if isinstance(part, Expression):
+        yield path, part
+    elif isinstance(part, Template | Value):
+        yield from ((path, expression) for expression in part.expressions)
+    else:
+        for name, child in _children(part):
+            yield from _expressions(child, (*path, name))
+
+
+def _children(part: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(part, BaseModel):
+        return iter(part)
+    if isinstance(part, dict):
+        return iter(part.items())
+    return enumerate(part) if isinstance(part, tuple) else iter(())

@@ -1,0 +1,1 @@
+"""SQL, and only SQL: tables, and one module per aggregate. Runs on SQLite and on SQL Server."""

@@ -1,0 +1,163 @@
+"""One SQL database: its engine, its threads and its transactions.
+
+Every unit of work handed to `write` is safe to run again from the start: inserts are idempotent by key, updates
+compare before they set. So one policy can retry what the server says is transient, even a commit whose answer
+was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.errors import StoreUnavailable
+from shared.store.tables import SCHEMA
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+TRIES = 4
+DEFECTS = (IntegrityError, ProgrammingError, DataError)  # ours to mend; waiting does not help
+BUSY_SECONDS = 5.0
+TRANSIENT = (
+    "deadlock",
+    "database is locked",
+    "1205",
+    "1222",
+    "3960",
+    "40501",
+    "49918",
+    "49919",
+    "49920",
+    "10928",
+    "10929",
+)
+
+
+class Store:
+    """Runs units of work in transactions, off the event loop. SQLite has one writer, so it gets one thread."""
+
+    def __init__(
+        self, url: str, busy_seconds: float = BUSY_SECONDS, prepare: Callable[[Store], None] | None = None
+    ) -> None:
+        """`prepare` runs once, before the first unit of work; while it fails, SQL counts as away."""
+        self.engine = make_engine(url, busy_seconds)
+        self._prepare = prepare
+        self._preparing = threading.Lock()
+        writers = 1 if self.engine.dialect.name == "sqlite" else 8
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="sql-write")
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="sql-read")
+
+    async def write[T](self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit it.
+
+        Raises:
+            StoreUnavailable: SQL cannot be reached or stays locked; nothing was written, or the same will be
+                written again by a repeat.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._writers, self.write_now, work)
+
+    async def read[T](self, work: Callable[[Connection], T]) -> T:
+        """Run `work` against a consistent snapshot without taking a write lock. Raises StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    def write_now[T](self, work: Callable[[Connection], T]) -> T:
+        """Do `write` on the caller's own thread."""
+        self._make_ready()
+        return self._attempt(work, "IMMEDIATE")
+
+    def read_now[T](self, work: Callable[[Connection], T]) -> T:
+        """Do `read` on the caller's own thread."""
+        self._make_ready()
+        return self._attempt(work, "DEFERRED")
+
+    def _make_ready(self) -> None:
+        if self._prepare is None:
+            return
+        with self._preparing:
+            prepare, self._prepare = self._prepare, None
+            if prepare is None:
+                return
+            try:
+                prepare(self)
+            except BaseException as error:
+                self._prepare = prepare
+                raise translated(error) from error
+
+    def _attempt[T](self, work: Callable[[Connection], T], begin: str) -> T:
+        for attempt in range(1, TRIES + 1):
+            try:
+                with self.engine.connect().execution_options(begin=begin) as connection, connection.begin():
+                    return work(connection)
+            except (DBAPIError, PoolTimeout) as error:
+                if attempt == TRIES or not worth_repeating(error):
+                    raise translated(error) from error
+                time.sleep(0.02 * 2**attempt)
+        raise AssertionError  # the loop returns or raises
+
+    def close(self) -> None:
+        """Finish running work and give back connections."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+
+def worth_repeating(error: Exception) -> bool:
+    """Tell whether the same work, run again at once, may well succeed."""
+    if isinstance(error, IntegrityError):
+        return True  # a concurrent writer inserted the same key first: the next look finds it there
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return any(mark in str(error).lower() for mark in TRANSIENT)
+
+
+def translated(error: BaseException) -> BaseException:
+    """Name the failure after what the caller does: buffer and come back, or report a defect."""
+    if not isinstance(error, (DBAPIError, PoolTimeout)) or isinstance(error, DEFECTS):
+        return error
+    return StoreUnavailable(f"SQL cannot be used now: {type(error).__name__}: {first_line(error)}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the driver's own words, without the statement and its parameters (they may be long, or private)."""
+    return str(getattr(error, "orig", error)).splitlines()[0][:300]
+
+
+def make_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
+    """Create the engine for `url`, with the settings each kind of database needs."""
+    if url.startswith("sqlite"):
+        return _sqlite(url, busy_seconds)
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, use_setinputsizes=True)
+
+
+def _sqlite(url: str, busy_seconds: float) -> Engine:
+    arguments: dict[str, Any] = {"timeout": busy_seconds, "check_same_thread": False, "isolation_level": None}
+    engine = create_engine(
+        url, connect_args=arguments, pool_size=5, execution_options={"schema_translate_map": {SCHEMA: None}}
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a 202 means that it is on the disk
+        connection.execute("PRAGMA wal_autocheckpoint=8000")  # 32 MB: the same pages change again and again
+        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute("PRAGMA temp_store=MEMORY")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer says so from the start: upgrading a read lock half-way could fail with "locked" at any statement.
+        mode = connection.get_execution_options().get("begin", "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine

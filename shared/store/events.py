@@ -1,0 +1,124 @@
+"""Execution events as rows: inserted once, never changed, except for the mark that a correction leaves."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, union_all
+
+from shared.domain.events import EventType, ExecutionEvent, Outcome, TimeKind
+from shared.store.bulk import insert_rows, keys_of, update_rows
+from shared.store.tables import execution_event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+
+def known_and_voided(connection: Connection, keys: Sequence[str]) -> tuple[set[str], dict[str, str]]:
+    """Tell which of `keys` are recorded already, and which are taken back by a correction recorded earlier.
+
+    The second part maps the voided key to the correction's key: a correction may overtake what it corrects.
+    """
+    table, wanted = execution_event, keys_of(connection, keys)
+    recorded = select(table.c.event_key, table.c.voids).join(wanted, table.c.event_key == wanted.c.value)
+    voiding = select(table.c.event_key, table.c.voids).join(wanted, table.c.voids == wanted.c.value)
+    wanted_keys = set(keys)
+    rows = connection.execute(union_all(recorded, voiding)).all()
+    known = {row.event_key for row in rows if row.event_key in wanted_keys}
+    voided = {row.voids: row.event_key for row in rows if row.voids in wanted_keys}
+    return known, voided
+
+
+def insert_events(
+    connection: Connection, events: Sequence[ExecutionEvent], voided_by: dict[str, str], now: datetime
+) -> None:
+    """Record new events. A key that is there already raises IntegrityError: look again and leave it out."""
+    insert_rows(
+        connection, execution_event, [as_row(event, voided_by.get(event.key), now) for event in events]
+    )
+
+
+def mark_voided(connection: Connection, voided_by: dict[str, str]) -> None:
+    """Note on events recorded earlier that a correction took them back."""
+    rows = [{"event_key": target, "voided_by": correction} for target, correction in voided_by.items()]
+    update_rows(connection, execution_event, ["event_key"], rows)
+
+
+def history(connection: Connection, order_keys: Sequence[str]) -> dict[str, list[ExecutionEvent]]:
+    """Read all events of the given works orders, by order key, in the order in which they happened."""
+    table, wanted = execution_event, keys_of(connection, order_keys)
+    statement = (
+        select(table)
+        .join(wanted, table.c.order_key == wanted.c.value)
+        .order_by(table.c.occurred_at, table.c.event_key)
+    )
+    found: dict[str, list[ExecutionEvent]] = {key: [] for key in order_keys}
+    for row in connection.execute(statement).mappings():
+        found[row["order_key"]].append(from_row(row))
+    return found
+
+
+def as_row(event: ExecutionEvent, voided_by: str | None, now: datetime) -> dict[str, Any]:
+    """Lay an event out as a row of `execution_event`."""
+    return {
+        "event_key": event.key,
+        "source": event.source,
+        "event_id": event.event_id,
+        "type": event.type,
+        "connection": event.connection,
+        "order_key": event.order_key,
+        "order_number": event.order_number,
+        "operation_id": event.operation_id,
+        "occurred_at": event.occurred_at,
+        "recorded_at": now,
+        "work_centre": event.work_centre,
+        "operator": event.operator,
+        "unit": event.unit,
+        "good": event.good,
+        "scrap": event.scrap,
+        "rework": event.rework,
+        "scrap_reason": event.scrap_reason,
+        "rework_reason": event.rework_reason,
+        "outcome": event.outcome,
+        "serials": list(event.serials) or None,
+        "batch": event.batch,
+        "time_kind": event.time_kind,
+        "seconds": event.seconds,
+        "voids": event.voids or None,
+        "voided_by": voided_by,
+        "reason": event.reason,
+    }
+
+
+def from_row(row: Any) -> ExecutionEvent:  # noqa: ANN401 - a SQLAlchemy row mapping
+    """Read an event back off its row."""
+    return ExecutionEvent(
+        key=row["event_key"],
+        source=row["source"],
+        event_id=row["event_id"],
+        type=EventType(row["type"]),
+        connection=row["connection"],
+        order_number=row["order_number"],
+        order_key=row["order_key"],
+        operation_id=row["operation_id"],
+        occurred_at=row["occurred_at"],
+        work_centre=row["work_centre"],
+        operator=row["operator"],
+        unit=row["unit"],
+        good=row["good"] or Decimal(0),
+        scrap=row["scrap"] or Decimal(0),
+        rework=row["rework"] or Decimal(0),
+        scrap_reason=row["scrap_reason"],
+        rework_reason=row["rework_reason"],
+        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
+        serials=tuple(row["serials"] or ()),
+        batch=row["batch"],
+        time_kind=TimeKind(row["time_kind"]) if row["time_kind"] else None,
+        seconds=row["seconds"] or Decimal(0),
+        voids=row["voids"] or "",
+        reason=row["reason"],
+    )

@@ -1,0 +1,221 @@
+"""The plan as last stated by the ERP: works orders with their routings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from shared.domain.identity import operation_key
+from shared.domain.works_order import ErpState, Operation, WorksOrder
+from shared.store.bulk import insert_rows, keys_of, update_rows
+from shared.store.tables import operation, works_order
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """A works order as stored. `proposed` is a change in mid-flight that still waits for a person."""
+
+    key: str
+    connection: str
+    plan: WorksOrder
+    fingerprint: str
+    proposed: Mapping[str, Any] | None
+    vanished_at: datetime | None
+
+
+def load_orders(connection: Connection, keys: Sequence[str]) -> dict[str, StoredOrder]:
+    """Read works orders with their present operations, by order key; two statements however many."""
+    wanted = keys_of(connection, keys)
+    orders = (
+        connection.execute(select(works_order).join(wanted, works_order.c.order_key == wanted.c.value))
+        .mappings()
+        .all()
+    )
+    routings = load_routings(connection, keys)
+    return {row["order_key"]: _order_from(row, routings.get(row["order_key"], ())) for row in orders}
+
+
+def fingerprints(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Return the fingerprint of what the ERP last stated, by order key, of those orders that are known."""
+    wanted = keys_of(connection, keys)
+    statement = select(works_order.c.order_key, works_order.c.fingerprint, works_order.c.vanished_at)
+    rows = connection.execute(statement.join(wanted, works_order.c.order_key == wanted.c.value))
+    return {row.order_key: row.fingerprint if row.vanished_at is None else "" for row in rows}
+
+
+def load_routings(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[Operation, ...]]:
+    """Read the operations of the given orders, by order key, in routing sequence; vanished ones are left out."""
+    wanted = keys_of(connection, keys)
+    statement = (
+        select(operation)
+        .join(wanted, operation.c.order_key == wanted.c.value)
+        .where(operation.c.vanished_at.is_(None))
+        .order_by(operation.c.position, operation.c.operation_id)
+    )
+    routings: dict[str, list[Operation]] = {}
+    for row in connection.execute(statement).mappings():
+        routings.setdefault(row["order_key"], []).append(_operation_from(row))
+    return {key: tuple(operations) for key, operations in routings.items()}
+
+
+def _operation_from(row: Any) -> Operation:  # noqa: ANN401 - a SQLAlchemy row mapping
+    return Operation(
+        row["operation_id"],
+        row["position"],
+        row["name"],
+        row["work_centre"],
+        row["setup_seconds"],
+        row["run_seconds"],
+        row["erp_ref"],
+    )
+
+
+def _order_from(row: Any, operations: tuple[Operation, ...]) -> StoredOrder:  # noqa: ANN401
+    plan = WorksOrder(
+        number=row["number"],
+        part=row["part"],
+        quantity=row["quantity"],
+        unit=row["unit"],
+        erp_state=ErpState(row["erp_state"]),
+        operations=operations,
+        part_name=row["part_name"],
+        due_at=row["due_at"],
+        erp_ref=row["erp_ref"],
+    )
+    return StoredOrder(
+        row["order_key"], row["connection"], plan, row["fingerprint"], row["proposed"], row["vanished_at"]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWrite:
+    """What a pull has decided to write for one order: the plan to keep and a change to propose, if any."""
+
+    key: str
+    connection: str
+    plan: WorksOrder
+    fingerprint: str
+    proposed: Mapping[str, Any] | None = None
+
+
+def insert_orders(connection: Connection, writes: Sequence[OrderWrite], now: datetime) -> None:
+    """Insert orders seen for the first time, with their operations."""
+    rows = [{**_order_row(write, now), "pulled_at": now} for write in writes]
+    insert_rows(connection, works_order, rows)
+    insert_rows(
+        connection, operation, [row for write in writes for row in _operation_rows(write.key, write.plan)]
+    )
+
+
+def update_orders(
+    connection: Connection, writes: Sequence[OrderWrite], stored: Mapping[str, StoredOrder], now: datetime
+) -> None:
+    """Write changed orders: update what is there, insert added operations, mark the vanished ones."""
+    update_rows(connection, works_order, ["order_key"], [_order_row(write, now) for write in writes])
+    added, changed, vanished = [], [], []
+    for write in writes:
+        before = {op.operation_id: op for op in stored[write.key].plan.operations}
+        after = {op.operation_id: op for op in write.plan.operations}
+        rows = {row["operation_id"]: row for row in _operation_rows(write.key, write.plan)}
+        added += [rows[op] for op in after if op not in before]
+        changed += [rows[op] for op in after if op in before and after[op] != before[op]]
+        vanished += [
+            {"operation_key": operation_key(write.key, op), "vanished_at": now}
+            for op in before
+            if op not in after
+        ]
+    _add_operations(connection, added)
+    update_rows(connection, operation, ["operation_key"], changed)
+    update_rows(connection, operation, ["operation_key"], vanished)
+
+
+def _add_operations(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert operations; one that had vanished and is back is the same row again."""
+    if not rows:
+        return
+    wanted = keys_of(connection, [row["operation_key"] for row in rows])
+    there = set(
+        connection.scalars(
+            select(operation.c.operation_key).join(wanted, operation.c.operation_key == wanted.c.value)
+        )
+    )
+    insert_rows(connection, operation, [row for row in rows if row["operation_key"] not in there])
+    update_rows(
+        connection, operation, ["operation_key"], [row for row in rows if row["operation_key"] in there]
+    )
+
+
+def _order_row(write: OrderWrite, now: datetime) -> dict[str, Any]:
+    plan = write.plan
+    return {
+        "order_key": write.key,
+        "connection": write.connection,
+        "number": plan.number,
+        "part": plan.part,
+        "part_name": plan.part_name,
+        "quantity": plan.quantity,
+        "unit": plan.unit,
+        "due_at": plan.due_at,
+        "erp_state": plan.erp_state,
+        "erp_ref": dict(plan.erp_ref),
+        "fingerprint": write.fingerprint,
+        "proposed": write.proposed,
+        "changed_at": now,
+        "vanished_at": None,
+    }
+
+
+def _operation_rows(order: str, plan: WorksOrder) -> list[dict[str, Any]]:
+    return [
+        {
+            "operation_key": operation_key(order, op.operation_id),
+            "order_key": order,
+            "operation_id": op.operation_id,
+            "position": op.position,
+            "name": op.name,
+            "work_centre": op.work_centre,
+            "setup_seconds": op.setup_seconds,
+            "run_seconds": op.run_seconds,
+            "erp_ref": dict(op.erp_ref),
+            "vanished_at": None,
+        }
+        for op in plan.operations
+    ]
+
+
+def open_orders(connection: Connection, name: str) -> dict[str, str]:
+    """Return number by order key of the orders of connection `name` that we believe to be open in the ERP."""
+    statement = select(works_order.c.order_key, works_order.c.number).where(
+        works_order.c.connection == name,
+        works_order.c.erp_state == ErpState.RELEASED,
+        works_order.c.vanished_at.is_(None),
+    )
+    return {row.order_key: row.number for row in connection.execute(statement)}
+
+
+def mark_vanished(connection: Connection, keys: Sequence[str], now: datetime) -> None:
+    """Note that the ERP no longer lists these orders as open."""
+    wanted = keys_of(connection, keys)
+    statement = update(works_order).values(vanished_at=now).where(works_order.c.order_key == wanted.c.value)
+    connection.execute(statement)
+
+
+def known_work_centres(connection: Connection) -> dict[str, frozenset[str]]:
+    """Return the work centres that routings mention, by connection."""
+    statement = (
+        select(works_order.c.connection, operation.c.work_centre)
+        .join(works_order, works_order.c.order_key == operation.c.order_key)
+        .distinct()
+    )
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(statement):
+        found.setdefault(row.connection, set()).add(row.work_centre)
+    return {name: frozenset(work_centres) for name, work_centres in found.items()}

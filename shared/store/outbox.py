@@ -1,0 +1,593 @@
+"""The transactional outbox: messages in their streams, leases on the streams, outcomes under the lease.
+
+A lease is taken by compare-and-set and carries a fencing token that grows with every take. Nothing is recorded
+under a token that is no longer the stream's: a worker that lost its lease cannot write an outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, func, or_, select, update
+
+from shared.domain.derive import Draft, SentMessage
+from shared.domain.message import MessageKind, MessageState, Progress
+from shared.store.bulk import insert_rows, keys_of, rows_of, update_rows
+from shared.store.events import from_row
+from shared.store.tables import connection_state, delivery_attempt, execution_event, outbound_message, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Subquery
+
+    from shared.domain.events import ExecutionEvent
+
+OPEN = (MessageState.PENDING, MessageState.HELD)
+
+
+def insert_messages(connection: Connection, placed: Sequence[tuple[str, int, Draft]], now: datetime) -> None:
+    """Insert messages at their places: (stream key, sequence, draft)."""
+    rows = [
+        {
+            "stream_key": stream_key,
+            "sequence": sequence,
+            "kind": draft.kind,
+            "operation_id": draft.operation_id,
+            "event_key": draft.event_key,
+            "voids_sequence": draft.voids,
+            "state": MessageState.PENDING,
+            "created_at": now,
+            "attempts": 0,
+        }
+        for stream_key, sequence, draft in placed
+    ]
+    insert_rows(connection, outbound_message, rows)
+
+
+def messages_of_events(
+    connection: Connection, stream_keys: Sequence[str], event_keys: set[str]
+) -> dict[str, list[SentMessage]]:
+    """Return what the given events of the given streams have caused, by event key; voided ones and corrections left out."""
+    table, wanted = outbound_message, keys_of(connection, stream_keys)
+    statement = (
+        select(
+            table.c.sequence,
+            table.c.event_key,
+            table.c.kind,
+            table.c.state,
+            table.c.intent_at,
+            table.c.progress,
+        )
+        .join(wanted, table.c.stream_key == wanted.c.value)
+        .where(table.c.state != MessageState.VOIDED, table.c.kind != MessageKind.CORRECTION)
+        .order_by(table.c.stream_key, table.c.sequence)
+    )
+    found: dict[str, list[SentMessage]] = {key: [] for key in event_keys}
+    for row in connection.execute(statement):
+        if row.event_key in event_keys:
+            never_sent = row.state != MessageState.DONE and row.intent_at is None and row.progress is None
+            found[row.event_key].append(
+                SentMessage(row.sequence, MessageKind(row.kind), untouched=never_sent)
+            )
+    return found
+
+
+def void_messages(connection: Connection, places: Sequence[tuple[str, int]], now: datetime) -> None:
+    """Take messages out, by (stream key, sequence), that the ERP has never heard of."""
+    rows = [
+        {
+            "stream_key": stream_key,
+            "sequence": sequence,
+            "state": MessageState.VOIDED,
+            "finished_at": now,
+            "reason": "taken back before it was sent",
+        }
+        for stream_key, sequence in places
+    ]
+    update_rows(connection, outbound_message, ["stream_key", "sequence"], rows)
+
+
+def withdraw_completion(connection: Connection, stream_keys: Sequence[str], now: datetime) -> None:
+    """Take out an unsent order.completed of orders that are under way again."""
+    if not stream_keys:
+        return
+    table, wanted = outbound_message, keys_of(connection, stream_keys)
+    changes = {"state": MessageState.VOIDED, "finished_at": now, "reason": "the order is under way again"}
+    unsent = and_(table.c.state.in_(OPEN), table.c.intent_at.is_(None), table.c.progress.is_(None))
+    mine = and_(table.c.stream_key == wanted.c.value, table.c.kind == MessageKind.ORDER_COMPLETED)
+    connection.execute(update(table).values(changes).where(mine, unsent))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to deliver one stream until `until`, unless somebody with a higher `token` came after."""
+
+    stream_key: str
+    token: int
+    connection: str
+    order_number: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """A message that waits in its stream, with the event it tells of and, for corrections, what it takes back."""
+
+    stream_key: str
+    sequence: int
+    kind: MessageKind
+    operation_id: str
+    state: MessageState
+    attempts: int
+    progress: Progress
+    event: ExecutionEvent
+    voided_sequence: int | None = None
+    voided_kind: MessageKind | None = None
+    voided_event: ExecutionEvent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a lease holder has to do: open messages in sequence, parked ones that may bar them, and the mark to compare."""
+
+    messages: Sequence[QueuedMessage]
+    parked: Sequence[tuple[MessageKind, str]]  # kind and operation id
+    next_sequence: int
+
+
+def take(
+    connection: Connection, stream_keys: Sequence[str], owner: str, now: datetime, until: datetime
+) -> dict[str, Lease]:
+    """Lease those of the streams that nobody else holds; `owner` must be unique to this call."""
+    wanted = keys_of(connection, stream_keys)
+    free = or_(stream.c.lease_until.is_(None), stream.c.lease_until < now)
+    changes = {
+        "lease_owner": owner,
+        "lease_token": stream.c.lease_token + 1,
+        "lease_until": until,
+        "due_at": until,
+    }
+    connection.execute(update(stream).values(changes).where(stream.c.stream_key == wanted.c.value, free))
+    mine = (
+        select(
+            stream.c.stream_key,
+            stream.c.lease_token,
+            stream.c.connection,
+            stream.c.order_number,
+            stream.c.failures,
+        )
+        .join(wanted, stream.c.stream_key == wanted.c.value)
+        .where(stream.c.lease_owner == owner)
+    )
+    return {row.stream_key: Lease(*row) for row in connection.execute(mine)}
+
+
+def backlog(connection: Connection, stream_keys: Sequence[str], limit: int) -> dict[str, Backlog]:
+    """Read up to `limit` open messages of each stream, in sequence, with their events."""
+    wanted = keys_of(connection, stream_keys)
+    marks = select(stream.c.stream_key, stream.c.next_sequence).join(
+        wanted, stream.c.stream_key == wanted.c.value
+    )
+    next_sequence = {row.stream_key: row.next_sequence for row in connection.execute(marks)}
+    messages = _open_messages(connection, stream_keys, limit)
+    parked = _parked(connection, stream_keys)
+    return {
+        key: Backlog(messages.get(key, ()), parked.get(key, ()), number)
+        for key, number in next_sequence.items()
+    }
+
+
+def _open_messages(
+    connection: Connection, stream_keys: Sequence[str], limit: int
+) -> dict[str, list[QueuedMessage]]:
+    table, wanted = outbound_message, keys_of(connection, stream_keys)
+    place = func.row_number().over(partition_by=table.c.stream_key, order_by=table.c.sequence).label("place")
+    numbered = (
+        select(table, place)
+        .join(wanted, table.c.stream_key == wanted.c.value)
+        .join(stream, stream.c.stream_key == table.c.stream_key)
+        .where(table.c.sequence >= stream.c.head, table.c.state.in_(OPEN))
+        .subquery("numbered")
+    )
+    statement = (
+        select(*(numbered.c[name].label(f"m_{name}") for name in MESSAGE_COLUMNS), execution_event)
+        .join(execution_event, execution_event.c.event_key == numbered.c.event_key)
+        .where(numbered.c.place <= limit)
+        .order_by(numbered.c.stream_key, numbered.c.sequence)
+    )
+    rows = connection.execute(statement).mappings().all()
+    voided = _voided(
+        connection,
+        [(row["m_stream_key"], row["m_voids_sequence"]) for row in rows if row["m_voids_sequence"]],
+    )
+    found: dict[str, list[QueuedMessage]] = {}
+    for row in rows:
+        found.setdefault(row["m_stream_key"], []).append(_queued(row, voided))
+    return found
+
+
+MESSAGE_COLUMNS = (
+    "stream_key",
+    "sequence",
+    "kind",
+    "operation_id",
+    "state",
+    "attempts",
+    "progress",
+    "intent_at",
+    "voids_sequence",
+)
+
+
+def _queued(row: Any, voided: Mapping[tuple[str, int], tuple[MessageKind, ExecutionEvent]]) -> QueuedMessage:  # noqa: ANN401
+    target = voided.get((row["m_stream_key"], row["m_voids_sequence"]))
+    return QueuedMessage(
+        row["m_stream_key"],
+        row["m_sequence"],
+        MessageKind(row["m_kind"]),
+        row["m_operation_id"],
+        MessageState(row["m_state"]),
+        row["m_attempts"],
+        progress_from(row["m_progress"], left_open=row["m_intent_at"] is not None),
+        from_row(row),
+        row["m_voids_sequence"],
+        *(target or (None, None)),
+    )
+
+
+def progress_from(stored: Mapping[str, Any] | None, *, left_open: bool) -> Progress:
+    """Read progress back; an intent without an outcome means that the step it stands at may have been sent."""
+    if stored is None:
+        return Progress(unknown=left_open)
+    return Progress(stored["step"], stored["unknown"] or left_open, stored["captured"])
+
+
+def progress_row(progress: Progress) -> dict[str, Any] | None:
+    """Lay progress out for storage; nothing done yet is NULL."""
+    if progress == Progress():
+        return None
+    return {"step": progress.step, "unknown": progress.unknown, "captured": dict(progress.captured)}
+
+
+def _voided(
+    connection: Connection, places: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[MessageKind, ExecutionEvent]]:
+    """Read what corrections take back: kind and event of the messages at `places`."""
+    if not places:
+        return {}
+    table = outbound_message
+    given = _places(connection, places)
+    statement = (
+        select(table.c.stream_key, table.c.sequence, table.c.kind.label("message_kind"), execution_event)
+        .join(given, and_(table.c.stream_key == given.c.stream_key, table.c.sequence == given.c.sequence))
+        .join(execution_event, execution_event.c.event_key == table.c.event_key)
+    )
+    rows = connection.execute(statement).mappings()
+    return {
+        (row["stream_key"], row["sequence"]): (MessageKind(row["message_kind"]), from_row(row))
+        for row in rows
+    }
+
+
+def _places(connection: Connection, places: Sequence[tuple[str, int]]) -> Subquery:
+    """Return (stream key, sequence) pairs as a derived table."""
+    columns = {name: outbound_message.c[name].type for name in ("stream_key", "sequence")}
+    return rows_of(connection, columns, [{"stream_key": key, "sequence": number} for key, number in places])
+
+
+def _parked(connection: Connection, stream_keys: Sequence[str]) -> dict[str, list[tuple[MessageKind, str]]]:
+    table, wanted = outbound_message, keys_of(connection, stream_keys)
+    statement = (
+        select(table.c.stream_key, table.c.kind, table.c.operation_id)
+        .join(wanted, table.c.stream_key == wanted.c.value)
+        .where(table.c.state == MessageState.PARKED)
+    )
+    found: dict[str, list[tuple[MessageKind, str]]] = {}
+    for row in connection.execute(statement):
+        found.setdefault(row.stream_key, []).append((MessageKind(row.kind), row.operation_id))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one message for now. `state` PENDING = still to be done, from `progress` on."""
+
+    sequence: int
+    state: MessageState
+    attempts: int
+    progress: Progress
+    reason: str = ""
+    waits_for_kind: str | None = None
+    waits_for_value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call to the ERP, as evidence. Secrets are gone before it gets here."""
+
+    sequence: int
+    attempt: int
+    step: str
+    started_at: datetime
+    duration_ms: int
+    method: str
+    url: str
+    status: int
+    verdict: str
+    reason: str
+    request: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give the stream back. `due_at` None = nothing to do by the clock.
+
+    `seen_sequence`: keep the lease instead if messages came in after it (None: give it back in any case).
+    """
+
+    due_at: datetime | None
+    failures: int
+    head: int  # sequence of the first message still open
+    seen_sequence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one lease holder records in one go: an outcome, the next intent, evidence, and perhaps the release."""
+
+    lease: Lease
+    until: datetime
+    outcomes: Sequence[Outcome] = ()
+    intent: int | None = None  # sequence of the message about to be sent
+    attempts: Sequence[Attempt] = ()
+    release: Release | None = None
+
+
+class Recorded(StrEnum):
+    """What became of an entry. Only after `ok` may the message named as intent be sent."""
+
+    OK = "ok"
+    LOST = "lost"  # another worker holds the stream now
+    VOIDED = "voided"  # the message named as intent was taken back meanwhile: go on with the next
+    MORE = "more"  # not released: messages came in since the stream was read, and the lease is still ours
+
+
+def record(connection: Connection, entries: Sequence[Entry], worker: str, now: datetime) -> list[Recorded]:
+    """Write all entries whose lease still holds, in one go; return what became of each."""
+    holding = _renew(connection, entries)
+    valid = [entry for entry in entries if holding.get(entry.lease.stream_key) == entry.lease.token]
+    voided = _voided_intents(connection, valid)
+    _write_outcomes(connection, valid, now)
+    _write_intents(connection, valid, now)
+    _write_attempts(connection, valid, worker)
+    _write_deliveries(connection, valid, now)
+    overtaken = _release(connection, valid)
+    return [_fate(entry, holding, voided, overtaken) for entry in entries]
+
+
+def _fate(
+    entry: Entry, holding: Mapping[str, int], voided: set[tuple[str, int]], overtaken: set[str]
+) -> Recorded:
+    if holding.get(entry.lease.stream_key) != entry.lease.token:
+        return Recorded.LOST
+    if entry.release is not None and entry.lease.stream_key in overtaken:
+        return Recorded.MORE
+    return Recorded.VOIDED if (entry.lease.stream_key, entry.intent) in voided else Recorded.OK
+
+
+def _voided_intents(connection: Connection, entries: Sequence[Entry]) -> set[tuple[str, int]]:
+    """Find intents for messages that a correction took out since their stream was read."""
+    table = outbound_message
+    places = [(entry.lease.stream_key, entry.intent) for entry in entries if entry.intent is not None]
+    if not places:
+        return set()
+    given = _places(connection, places)
+    same = and_(table.c.stream_key == given.c.stream_key, table.c.sequence == given.c.sequence)
+    statement = (
+        select(table.c.stream_key, table.c.sequence)
+        .join(given, same)
+        .where(table.c.state == MessageState.VOIDED)
+    )
+    return {(row.stream_key, row.sequence) for row in connection.execute(statement)}
+
+
+def _renew(connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
+    columns = {name: stream.c[name].type for name in ("stream_key", "lease_token", "lease_until")}
+    rows = [
+        {"stream_key": entry.lease.stream_key, "lease_token": entry.lease.token, "lease_until": entry.until}
+        for entry in entries
+    ]
+    given = rows_of(connection, columns, rows)
+    same = and_(stream.c.stream_key == given.c.stream_key, stream.c.lease_token == given.c.lease_token)
+    changes = {"lease_until": given.c.lease_until, "due_at": given.c.lease_until}
+    connection.execute(update(stream).values(changes).where(same))
+    held = select(stream.c.stream_key, stream.c.lease_token).join(given, same)
+    return {row.stream_key: row.lease_token for row in connection.execute(held)}
+
+
+def _write_outcomes(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    rows = [
+        {
+            "stream_key": entry.lease.stream_key,
+            "sequence": outcome.sequence,
+            "state": outcome.state,
+            "attempts": outcome.attempts,
+            "progress": progress_row(outcome.progress),
+            "intent_at": None,
+            "finished_at": None if outcome.state in OPEN else now,
+            "reason": outcome.reason,
+            "waits_for_kind": outcome.waits_for_kind,
+            "waits_for_value": outcome.waits_for_value,
+        }
+        for entry in entries
+        for outcome in entry.outcomes
+    ]
+    update_rows(connection, outbound_message, ["stream_key", "sequence"], rows)
+
+
+def _write_intents(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    rows = [
+        {"stream_key": entry.lease.stream_key, "sequence": entry.intent, "intent_at": now}
+        for entry in entries
+        if entry.intent is not None
+    ]
+    update_rows(
+        connection, outbound_message, ["stream_key", "sequence"], rows, outbound_message.c.state.in_(OPEN)
+    )
+
+
+def _write_attempts(connection: Connection, entries: Sequence[Entry], worker: str) -> None:
+    rows = [
+        {
+            "stream_key": entry.lease.stream_key,
+            "sequence": attempt.sequence,
+            "attempt": attempt.attempt,
+            "step": attempt.step,
+            "worker": worker,
+            "started_at": attempt.started_at,
+            "duration_ms": attempt.duration_ms,
+            "method": attempt.method,
+            "url": attempt.url,
+            "status": attempt.status,
+            "verdict": attempt.verdict,
+            "reason": attempt.reason,
+            "request": attempt.request,
+            "reply": attempt.reply,
+        }
+        for entry in entries
+        for attempt in entry.attempts
+    ]
+    insert_rows(connection, delivery_attempt, rows)
+
+
+def _write_deliveries(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """Note per connection that it works."""
+    done = (
+        entry for entry in entries if any(outcome.state is MessageState.DONE for outcome in entry.outcomes)
+    )
+    names = {entry.lease.connection for entry in done}
+    for name in sorted(names):
+        connection.execute(
+            update(connection_state).values(last_delivery_at=now).where(connection_state.c.connection == name)
+        )
+
+
+def _release(connection: Connection, entries: Sequence[Entry]) -> set[str]:
+    """Give streams back; return those that stay leased because new messages came in while their holder worked."""
+    releases = {entry.lease.stream_key: entry.release for entry in entries if entry.release is not None}
+    if not releases:
+        return set()
+    seen = {
+        key: release.seen_sequence for key, release in releases.items() if release.seen_sequence is not None
+    }
+    wanted = keys_of(connection, list(seen))
+    marks = select(stream.c.stream_key, stream.c.next_sequence).join(
+        wanted, stream.c.stream_key == wanted.c.value
+    )
+    overtaken = {
+        row.stream_key for row in connection.execute(marks) if row.next_sequence != seen[row.stream_key]
+    }
+    rows = [
+        {
+            "stream_key": key,
+            "lease_owner": None,
+            "lease_until": None,
+            "due_at": release.due_at,
+            "failures": release.failures,
+            "head": release.head,
+        }
+        for key, release in releases.items()
+        if key not in overtaken
+    ]
+    update_rows(connection, stream, ["stream_key"], rows)
+    return overtaken
+
+
+def due_streams(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Return the streams that should have been delivered by now and are not, longest overdue first."""
+    free = or_(stream.c.lease_until.is_(None), stream.c.lease_until < now)
+    statement = (
+        select(stream.c.stream_key).where(stream.c.due_at <= now, free).order_by(stream.c.due_at).limit(limit)
+    )
+    return list(connection.scalars(statement))
+
+
+def postpone(connection: Connection, stream_keys: Sequence[str], due_at: datetime) -> None:
+    """Set when the sweep looks at these streams again; it has just woken them."""
+    wanted = keys_of(connection, stream_keys)
+    connection.execute(
+        update(stream)
+        .values(due_at=due_at)
+        .where(stream.c.stream_key == wanted.c.value, stream.c.lease_owner.is_(None))
+    )
+
+
+def release_held(connection: Connection, stream_keys: Sequence[str], due_at: datetime) -> list[str]:
+    """Let held messages of these streams try again; return the streams that had any."""
+    table, wanted = outbound_message, keys_of(connection, stream_keys)
+    held = select(table.c.stream_key).join(wanted, table.c.stream_key == wanted.c.value)
+    keys = sorted(set(connection.scalars(held.where(table.c.state == MessageState.HELD))))
+    if keys:
+        _reopen(connection, keys, due_at)
+    return keys
+
+
+def streams_waiting_for(connection: Connection, kind: str, values: Sequence[str], name: str) -> list[str]:
+    """Return the streams of connection `name` with a message held for one of the `values` of `kind`."""
+    table, wanted = outbound_message, keys_of(connection, values, outbound_message.c.waits_for_value.type)
+    statement = (
+        select(table.c.stream_key)
+        .join(stream, stream.c.stream_key == table.c.stream_key)
+        .join(wanted, table.c.waits_for_value == wanted.c.value)
+        .where(
+            table.c.state == MessageState.HELD, table.c.waits_for_kind == kind, stream.c.connection == name
+        )
+        .distinct()
+    )
+    return list(connection.scalars(statement))
+
+
+def _reopen(connection: Connection, stream_keys: Sequence[str], due_at: datetime) -> None:
+    table, wanted = outbound_message, keys_of(connection, stream_keys)
+    changes = {"state": MessageState.PENDING, "waits_for_kind": None, "waits_for_value": None}
+    connection.execute(
+        update(table)
+        .values(changes)
+        .where(table.c.stream_key == wanted.c.value, table.c.state == MessageState.HELD)
+    )
+    wanted = keys_of(connection, stream_keys)
+    connection.execute(update(stream).values(due_at=due_at).where(stream.c.stream_key == wanted.c.value))
+
+
+def retry_parked(connection: Connection, stream_key: str, sequence: int, due_at: datetime) -> bool:
+    """Put a parked message back into its stream with its attempts forgiven; False if it is not parked."""
+    changes = {"state": MessageState.PENDING, "attempts": 0, "finished_at": None}
+    if not _change_parked(connection, stream_key, sequence, changes):
+        return False
+    head = case((stream.c.head > sequence, sequence), else_=stream.c.head)
+    connection.execute(update(stream).values(head=head).where(stream.c.stream_key == stream_key))
+    _reopen(connection, [stream_key], due_at)
+    return True
+
+
+def dismiss_parked(connection: Connection, stream_key: str, sequence: int, note: str, now: datetime) -> bool:
+    """Take a parked message out for good, with a person's word for it; what it barred may go. False if not parked."""
+    changes = {"state": MessageState.VOIDED, "finished_at": now, "reason": note}
+    if not _change_parked(connection, stream_key, sequence, changes):
+        return False
+    _reopen(connection, [stream_key], now)
+    return True
+
+
+def _change_parked(
+    connection: Connection, stream_key: str, sequence: int, changes: Mapping[str, Any]
+) -> bool:
+    table = outbound_message
+    place = and_(table.c.stream_key == stream_key, table.c.sequence == sequence)
+    statement = update(table).values(changes).where(place, table.c.state == MessageState.PARKED)
+    return connection.execute(statement).rowcount == 1

@@ -1,0 +1,269 @@
+"""Every table, in one place. On SQL Server they live in schema `tascus`; SQLite knows no schemas.
+
+Rows are keyed by digests of the exact identifiers (shared.domain.identity), so no collation can join or
+separate what the other engine does not.
+"""
+
+from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Table, text
+
+from shared.store.types import Instant, Json, Quantity, counter, ident, key, long_text, word
+
+SCHEMA = "tascus"
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    },
+)
+
+works_order = Table(
+    "works_order",
+    metadata,
+    Column("order_key", key(), primary_key=True),
+    Column("connection", ident(100), nullable=False),
+    Column("number", ident(), nullable=False),
+    Column("part", ident(), nullable=False),
+    Column("part_name", ident(400), nullable=False, default=""),
+    Column("quantity", Quantity, nullable=False),
+    Column("unit", ident(50), nullable=False),
+    Column("due_at", Instant),
+    Column("erp_state", word(), nullable=False),
+    Column("erp_ref", Json, nullable=False),
+    Column("fingerprint", key(), nullable=False),  # of the plan as the ERP last stated it
+    Column("proposed", Json),  # a change in mid-flight that waits for a person
+    Column("pulled_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("vanished_at", Instant),  # no longer open in the ERP
+    Index(None, "connection", "erp_state"),
+)
+
+operation = Table(
+    "operation",
+    metadata,
+    Column("operation_key", key(), primary_key=True),
+    Column("order_key", key(), nullable=False, index=True),
+    Column("operation_id", ident(), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", ident(400), nullable=False),
+    Column("work_centre", ident(), nullable=False),
+    Column("setup_seconds", Quantity),
+    Column("run_seconds", Quantity),
+    Column("erp_ref", Json, nullable=False),
+    Column("vanished_at", Instant),  # the ERP took it out of the routing
+)
+
+execution_event = Table(
+    "execution_event",
+    metadata,
+    Column("event_no", counter(), primary_key=True),  # rows are appended; digests would scatter them
+    Column("event_key", key(), nullable=False, unique=True),
+    Column("source", ident(), nullable=False),
+    Column("event_id", ident(), nullable=False),
+    Column("type", word(), nullable=False),
+    Column("connection", ident(100), nullable=False),
+    Column("order_key", key(), nullable=False, index=True),
+    Column("order_number", ident(), nullable=False),
+    Column("operation_id", ident(), nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("work_centre", ident(), nullable=False),
+    Column("operator", ident(), nullable=False),
+    Column("unit", ident(50), nullable=False),
+    Column("good", Quantity, nullable=False),
+    Column("scrap", Quantity, nullable=False),
+    Column("rework", Quantity, nullable=False),
+    Column("scrap_reason", ident(), nullable=False),
+    Column("rework_reason", ident(), nullable=False),
+    Column("outcome", word(10)),
+    Column("serials", Json),
+    Column("batch", ident(), nullable=False),
+    Column("time_kind", word(10)),
+    Column("seconds", Quantity, nullable=False),
+    Column("voids", key()),
+    Column("voided_by", key()),
+    Column("reason", ident(400), nullable=False),
+    Index(
+        "ix_execution_event_voids",
+        "voids",
+        mssql_where=text("voids IS NOT NULL"),
+        sqlite_where=text("voids IS NOT NULL"),
+    ),
+)
+
+operation_state = Table(
+    "operation_state",
+    metadata,
+    Column("operation_key", key(), primary_key=True),
+    Column("order_key", key(), nullable=False, index=True),
+    Column("operation_id", ident(), nullable=False),
+    Column("status", word(), nullable=False),
+    Column("good", Quantity, nullable=False),
+    Column("scrap", Quantity, nullable=False),
+    Column("rework", Quantity, nullable=False),
+    Column("setup_seconds", Quantity, nullable=False),
+    Column("run_seconds", Quantity, nullable=False),
+    Column("units_passed", Integer, nullable=False),
+    Column("units_failed", Integer, nullable=False),
+    Column("started_at", Instant),
+    Column("last_at", Instant),
+    Column("last_rank", Integer, nullable=False),
+    Column("last_event", key(), nullable=False),
+)
+
+# One row per works order the floor has spoken of, whether the ERP has told us of it yet or not. Writers of one
+# order take turns on this row; so its sequence has no gaps and its state no lost updates.
+stream = Table(
+    "stream",
+    metadata,
+    Column("stream_key", key(), primary_key=True),
+    Column("connection", ident(100), nullable=False),
+    Column("order_number", ident(), nullable=False),
+    Column("status", word(), nullable=False),
+    Column("started_at", Instant),
+    Column("head", Integer, nullable=False, default=1),  # no open message stands before this sequence
+    Column("next_sequence", Integer, nullable=False),
+    Column("due_at", Instant),  # when the sweep should wake it; NULL = nothing to send
+    Column("failures", Integer, nullable=False, default=0),
+    Column("lease_owner", word(80)),
+    Column("lease_token", Integer, nullable=False, default=0),  # fencing: grows with every lease
+    Column("lease_until", Instant),
+    Index(
+        "ix_stream_due_at",
+        "due_at",
+        mssql_where=text("due_at IS NOT NULL"),
+        sqlite_where=text("due_at IS NOT NULL"),
+    ),
+    Index("ix_stream_connection", "connection"),
+)
+
+outbound_message = Table(
+    "outbound_message",
+    metadata,
+    Column("stream_key", key(), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("kind", word(), nullable=False),
+    Column("operation_id", ident(), nullable=False),
+    Column("event_key", key(), nullable=False),
+    Column("voids_sequence", Integer),  # of a correction: the message of the same stream that it takes back
+    Column("state", word(), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("progress", Json),  # steps done, values captured; NULL = nothing sent yet
+    Column(
+        "intent_at", Instant
+    ),  # set before a call, cleared with its outcome: set on take-over = reply unknown
+    Column("finished_at", Instant),
+    Column("reason", long_text()),
+    Column("waits_for_kind", word()),
+    Column("waits_for_value", ident()),
+    CheckConstraint("state IN ('pending', 'held', 'done', 'parked', 'voided', 'exempt')", name="state"),
+    Index(
+        "ix_outbound_message_stuck",
+        "state",
+        "waits_for_kind",
+        mssql_where=text("state IN ('held', 'parked')"),
+        sqlite_where=text("state IN ('held', 'parked')"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+delivery_attempt = Table(
+    "delivery_attempt",
+    metadata,
+    Column("attempt_id", counter(), primary_key=True),
+    Column("stream_key", key(), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("step", word(100), nullable=False),
+    Column("worker", word(80), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("method", word(10), nullable=False),
+    Column("url", long_text(), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("verdict", word(), nullable=False),
+    Column("reason", long_text(), nullable=False),
+    Column("request", long_text(), nullable=False),
+    Column("reply", long_text(), nullable=False),
+    Index(None, "stream_key", "sequence"),
+)
+
+connection_state = Table(
+    "connection_state",
+    metadata,
+    Column("connection", ident(100), primary_key=True),
+    Column("halted_until", Instant),
+    Column("halt_reason", long_text()),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("last_delivery_at", Instant),
+    Column("last_pull_at", Instant),
+    Column("last_pull_error", long_text()),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", ident(), primary_key=True),
+    Column("owner", word(80)),
+    Column("token", Integer, nullable=False, default=0),
+    Column("until", Instant),
+)
+
+watermark = Table(
+    "watermark",
+    metadata,
+    Column("connection", ident(100), primary_key=True),
+    Column("subject", word(), primary_key=True),
+    Column("value", ident(), nullable=False),
+    Column("moved_at", Instant, nullable=False),
+)
+
+warning = Table(
+    "warning",
+    metadata,
+    Column("warning_id", key(), primary_key=True),
+    Column("connection", ident(100), nullable=False),
+    Column("kind", word(), nullable=False),
+    Column("subject", ident(400), nullable=False),
+    Column("order_key", key(), index=True),
+    Column("order_number", ident(), nullable=False),
+    Column("detail", long_text(), nullable=False),
+    Column("evidence", Json, nullable=False),
+    Column("state", word(), nullable=False),
+    Column("occurrences", Integer, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Index(
+        "ix_warning_open",
+        "connection",
+        "kind",
+        mssql_where=text("state = 'open'"),
+        sqlite_where=text("state = 'open'"),
+    ),
+)
+
+warning_audit = Table(
+    "warning_audit",
+    metadata,
+    Column("audit_id", counter(), primary_key=True),
+    Column("warning_id", key(), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", ident(), nullable=False),
+    Column("action", word(), nullable=False),
+    Column("note", long_text(), nullable=False),
+)
+
+reference_link = Table(
+    "reference_link",
+    metadata,
+    Column("link_key", key(), primary_key=True),
+    Column("connection", ident(100), nullable=False),
+    Column("kind", word(), nullable=False),
+    Column("tascus_value", ident(), nullable=False),
+    Column("erp_value", ident(), nullable=False),
+    Column("factor", Quantity),
+    Index(None, "connection", "kind"),
+)
