@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from json import loads as exact_loads
 from decimal import Decimal
+from json import loads as exact_loads
 from typing import Any
 
 import azure.functions as func
@@ -20,7 +20,7 @@ from shared.flows.intake import take_in
 from shared.flows.receive import Disposition, Receipt
 from shared.wiring import App, app
 
-bp = func.Blueprint()
+bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 
 LONG_NUMBER = re.compile(rb"[:\[,\s]-?(?=[\d.]{16})\d+\.\d")  # more digits than a binary float can hold
 RETRY_AFTER = {"Retry-After": "5"}

@@ -29,6 +29,7 @@ TITLES = {
 }
 QUOTED = re.compile(r"'([^']*)'")
 EVENT_TYPES = frozenset(EventType)
+UNKNOWN_PARAMETER = "unknown_parameter"
 
 
 def problem(
@@ -49,9 +50,18 @@ def problem(
     )
 
 
-def answer(body: Any, status: int = 200) -> func.HttpResponse:  # noqa: ANN401 - any JSON
-    """Answer with JSON. Decimals become text, so no digit is lost."""
-    return func.HttpResponse(orjson.dumps(body, default=str), status_code=status, mimetype=JSON_TYPE)
+def answer(
+    body: Any,  # noqa: ANN401 - any JSON
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> func.HttpResponse:
+    """Answer with JSON. Decimals become text, so no digit is lost; instants are RFC 3339 in UTC."""
+    return func.HttpResponse(
+        orjson.dumps(body, default=str, option=orjson.OPT_UTC_Z),
+        status_code=status,
+        mimetype=JSON_TYPE,
+        headers=dict(headers) if headers else None,
+    )
 
 
 def errors_of(error: ValidationError, prefix: str = "") -> list[dict[str, Any]]:
@@ -71,6 +81,8 @@ def _one(details: ErrorDetails, prefix: str) -> dict[str, Any]:
         "detail": details["msg"],
     }
     valid = _valid(kind, context)
+    if kind == "value_error":
+        found["detail"] = str(context["error"])  # without pydantic's "Value error, "
     if valid:
         found["valid"] = valid
         if kind == "union_tag_invalid":
@@ -81,6 +93,8 @@ def _one(details: ErrorDetails, prefix: str) -> dict[str, Any]:
 def _valid(kind: str, context: Mapping[str, Any]) -> list[str]:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return sorted(EVENT_TYPES)
+    if kind == UNKNOWN_PARAMETER:
+        return [str(name) for name in context["valid"]]
     if kind in ("enum", "literal_error"):
         return QUOTED.findall(str(context.get("expected", "")))
     return []

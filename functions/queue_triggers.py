@@ -18,7 +18,7 @@ from shared.queues.envelope import WAKE_QUEUE as WAKE
 from shared.queues.envelope import floor_events_of, stream_of
 from shared.wiring import app
 
-bp = func.Blueprint()
+bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 log = logging.getLogger(__name__)
 
 STORAGE = "AzureWebJobsStorage"

@@ -11,7 +11,7 @@ from shared.errors import ConfigurationError, StoreUnavailable
 from shared.flows.sweep import sweep
 from shared.wiring import app
 
-bp = func.Blueprint()
+bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 log = logging.getLogger(__name__)
 
 

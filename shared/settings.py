@@ -44,7 +44,7 @@ class Settings:
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read settings from `environment` (default: the process's own). Raises ConfigurationError with the variable's name."""
+    """Read settings from `environment` (default: the process's own). Raises ConfigurationError naming the variable."""
     env = os.environ if environment is None else environment
     return Settings(
         sql_url=env.get("TASCUS_SQL_URL", "sqlite:///tascus.sqlite"),
@@ -73,7 +73,7 @@ def _storage(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_connections(source: str) -> tuple[ConnectionSettings, ...]:
-    """Read the connections from `source`: inline JSON or YAML, or the path of such a file (none there: no connections)."""
+    """Read the connections from `source`: inline JSON or YAML, or the path of such a file (no file: none)."""
     import yaml  # noqa: PLC0415 - a door that answers health probes should not pay for it
 
     inline = source.lstrip().startswith(("[", "{", "-"))

@@ -54,35 +54,32 @@ def mismatches(
 
 
 def _unknown_names(event: ExecutionEvent, plan: WorksOrder, references: References) -> Iterator[Warning_]:
-    known = [op.operation_id for op in plan.operations]
-    if event.operation_id and event.operation_id not in known:
-        subject = f"{event.order_number}/{event.operation_id}"
-        detail = f"operation {event.operation_id} is not in the routing of {event.order_number} ({', '.join(known) or 'empty'})"
-        yield _warn(event, WarningKind.UNKNOWN_OPERATION, subject, detail)
-    if event.work_centre and references.work_centres and event.work_centre not in references.work_centres:
-        if event.work_centre not in references.links.get("work_centre", {}):
-            yield _warn(
-                event,
-                WarningKind.UNKNOWN_WORK_CENTRE,
-                event.work_centre,
-                f"work centre {event.work_centre} is not in any routing or link",
-            )
+    links = references.links
+    if event.operation_id and all(op.operation_id != event.operation_id for op in plan.operations):
+        yield _unknown_operation(event, plan)
+    if event.work_centre and not _known_work_centre(event.work_centre, references):
+        detail = f"work centre {event.work_centre} is not in any routing or link"
+        yield _warn(event, WarningKind.UNKNOWN_WORK_CENTRE, event.work_centre, detail)
     for kind, code in (("scrap_reason", event.scrap_reason), ("rework_reason", event.rework_reason)):
-        links = references.links.get(kind)
-        if code and links is not None and code not in links:
-            yield _warn(
-                event,
-                WarningKind.UNKNOWN_CODE,
-                f"{kind}:{code}",
-                f"{kind} {code} has no counterpart in the ERP",
-            )
-    if event.unit and event.unit != plan.unit and event.unit not in references.links.get("unit", {}):
-        yield _warn(
-            event,
-            WarningKind.UNKNOWN_UNIT,
-            event.unit,
-            f"unit {event.unit} is neither the order's {plan.unit} nor linked to it",
-        )
+        if code and kind in links and code not in links[kind]:
+            detail = f"{kind} {code} has no counterpart in the ERP"
+            yield _warn(event, WarningKind.UNKNOWN_CODE, f"{kind}:{code}", detail)
+    if event.unit and event.unit != plan.unit and event.unit not in links.get("unit", {}):
+        detail = f"unit {event.unit} is neither the order's {plan.unit} nor linked to it"
+        yield _warn(event, WarningKind.UNKNOWN_UNIT, event.unit, detail)
+
+
+def _known_work_centre(name: str, references: References) -> bool:
+    if not references.work_centres:
+        return True  # nothing to compare with yet
+    return name in references.work_centres or name in references.links.get("work_centre", {})
+
+
+def _unknown_operation(event: ExecutionEvent, plan: WorksOrder) -> Warning_:
+    known = ", ".join(op.operation_id for op in plan.operations) or "empty"
+    subject = f"{event.order_number}/{event.operation_id}"
+    detail = f"operation {event.operation_id} is not in the routing of {event.order_number} ({known})"
+    return _warn(event, WarningKind.UNKNOWN_OPERATION, subject, detail)
 
 
 def _out_of_turn(
@@ -113,7 +110,8 @@ def _too_many(
     state = states.get(event.operation_id)
     if state is not None and state.good > plan.quantity:
         subject = f"{event.order_number}/{event.operation_id}"
-        detail = f"{state.good} good of {plan.quantity} {plan.unit} planned on operation {event.operation_id or '(order)'}"
+        where = event.operation_id or "(order)"
+        detail = f"{state.good} good of {plan.quantity} {plan.unit} planned on operation {where}"
         yield _warn(event, WarningKind.OVER_COMPLETION, subject, detail)
 
 

@@ -58,15 +58,10 @@ CHANGE_SAID_AS = {
 }
 
 
-def by_time(event: ExecutionEvent) -> tuple[datetime, str]:
-    """Sort key: the order in which things happened; the key settles what happened at one instant."""
-    return event.occurred_at, event.key
-
-
 def add_events(order: OrderState, events: Iterable[ExecutionEvent]) -> list[Draft]:
     """Add new events, none of them void, to `order` and return the messages they cause, in order."""
     drafts: list[Draft] = []
-    for event in sorted(events, key=by_time):
+    for event in sorted(events, key=lambda event: event.occurred_at):  # at one instant: as they came
         if event.type is not EventType.CORRECTION:
             drafts += _add(order, event)
     return drafts
@@ -79,7 +74,8 @@ def _add(order: OrderState, event: ExecutionEvent) -> list[Draft]:
     drafts = _starts(order, before, event)
     drafts += _facts(event)
     drafts += _change(before, operation.status, event)
-    drafts += settle(order, event)
+    if before is not operation.status or order.status is Status.NOT_STARTED:
+        drafts += settle(order, event)
     return drafts
 
 
@@ -131,34 +127,11 @@ def draft_completion(order: OrderState) -> list[Draft]:
     return [Draft(MessageKind.ORDER_COMPLETED, "", latest.last_event)]
 
 
-@dataclass(frozen=True, slots=True)
-class SentMessage:
-    """What the store knows of a message whose event is being corrected. `untouched`: the ERP has not heard of it."""
-
-    sequence: int
-    kind: MessageKind
-    untouched: bool
-
-
-def take_back(
-    correction: ExecutionEvent, messages: Sequence[SentMessage], order: OrderState, operation_id: str
-) -> tuple[list[int], list[Draft]]:
-    """Decide what a correction means for the messages its target, on `operation_id`, had caused.
-
-    `order` is the state without the target. Returns the sequences of the messages to void (the ERP never heard of them)
-    and a correction for each of the others. A start that other events still imply stands.
-    """
-    stands = set()
-    if order.started_at is not None:
-        stands.add(MessageKind.ORDER_STARTED)
-    if order.operation(operation_id).status is not Status.NOT_STARTED:
-        stands.add(MessageKind.OPERATION_STARTED)
-    if order.status is Status.COMPLETED:
-        stands.add(MessageKind.ORDER_COMPLETED)
-    affected = [message for message in messages if message.kind not in stands]
-    void = [message.sequence for message in affected if message.untouched]
-    told = [message for message in affected if not message.untouched]
-    return void, [draft(MessageKind.CORRECTION, correction, message.sequence) for message in told]
+def outstanding(drafts: Sequence[Draft], status: Status) -> list[Draft]:
+    """Drop completions of the order that later events of the same go took back; `status` is the order's in the end."""
+    places = [place for place, draft in enumerate(drafts) if draft.kind is MessageKind.ORDER_COMPLETED]
+    gone = set(places[:-1] if status is Status.COMPLETED else places)
+    return [draft for place, draft in enumerate(drafts) if place not in gone]
 
 
 def refold(order: OrderState, events: Iterable[ExecutionEvent]) -> OrderState:

@@ -11,8 +11,9 @@ KEY_LENGTH = 24  # hexadecimal characters of a 96-bit digest: short enough for i
 
 
 def key_of(*parts: str) -> str:
-    """Return the 24-character key of the given identifiers, exact to the last space."""
-    return blake2b("\x1f".join(parts).encode(), digest_size=KEY_LENGTH // 2).hexdigest()
+    """Return the 24-character key of the given identifiers, exact to the last space, whatever characters they hold."""
+    exact = "".join([f"{len(part)}:{part}" for part in parts])
+    return blake2b(exact.encode(), digest_size=KEY_LENGTH // 2).hexdigest()
 
 
 def order_key(connection: str, number: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shared.domain.events import ExecutionEvent
     from shared.domain.works_order import Json
 
 
@@ -64,3 +65,20 @@ class Progress:
     step: int = 0
     unknown: bool = False
     captured: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """A message that waits in its stream, with the event it tells of and, for corrections, what it takes back."""
+
+    stream_key: str
+    sequence: int
+    kind: MessageKind
+    operation_id: str
+    state: MessageState
+    attempts: int
+    progress: Progress
+    event: ExecutionEvent
+    voided_sequence: int | None = None
+    voided_kind: MessageKind | None = None
+    voided_event: ExecutionEvent | None = None

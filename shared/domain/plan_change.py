@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from shared.domain.works_order import ErpState, WorksOrder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from decimal import Decimal
 
     from shared.domain.works_order import Json, Operation
 
@@ -58,7 +60,7 @@ def _refs(op: Operation) -> str:
 
 
 def _sorted_text(ref: Mapping[str, Any]) -> str:
-    return repr(sorted(ref.items()))
+    return json.dumps(ref, sort_keys=True, default=str)
 
 
 def judge(stored: WorksOrder | None, pulled: WorksOrder, *, started: bool) -> Change:
@@ -101,8 +103,12 @@ def _iso(value: Any) -> str | None:  # noqa: ANN401 - datetime or None
 def _shown(op: Operation | None) -> Json:
     if op is None:
         return None
-    _, position, name, work_centre, setup, run = _operation_fields(op)
-    return f"{position} {name} at {work_centre}, setup {setup} s, run {run} s"
+    times = f"setup {_seconds(op.setup_seconds)}, run {_seconds(op.run_seconds)}"
+    return f"{op.position} {op.name} at {op.work_centre}, {times}"
+
+
+def _seconds(value: Decimal | None) -> str:
+    return "none" if value is None else f"{value.normalize():f} s"
 
 
 def keep_plan(stored: WorksOrder, pulled: WorksOrder, worked: Collection[str]) -> WorksOrder:

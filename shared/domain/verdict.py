@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 class Verdict(StrEnum):
@@ -46,8 +49,11 @@ class Decision:
     spends_attempt: bool = True
 
 
-RETRYABLE = frozenset({408, 425, 429})
+SUCCESS = range(200, 300)
+REQUEST_TIMEOUT = 408
+RETRYABLE = frozenset({REQUEST_TIMEOUT, 425, 429})
 HALTING = frozenset({401, 403})
+SERVER_ERROR = 500  # and above
 MAX_ANSWERED_ATTEMPTS = 12
 """An ERP that answers a message with errors this often will not come round by itself; a person must look."""
 
@@ -80,15 +86,15 @@ def decide(reply: Reply, attempts: int = 0) -> Decision:
 
 
 def _by_status(status: int) -> Verdict:
-    if 200 <= status < 300:
+    if status in SUCCESS:
         return Verdict.DONE
     if status in HALTING:
         return Verdict.HALT
-    if status in RETRYABLE or status >= 500:
+    if status in RETRYABLE or status >= SERVER_ERROR:
         return Verdict.RETRY
     return Verdict.PARK
 
 
 def _may_have_happened(verdict: Verdict, status: int) -> bool:
     """A gateway's 502 or 504 says nothing about what the ERP behind it did."""
-    return verdict is Verdict.RETRY and (status >= 500 or status == 408)
+    return verdict is Verdict.RETRY and (status >= SERVER_ERROR or status == REQUEST_TIMEOUT)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+    type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 
 class ErpState(StrEnum):

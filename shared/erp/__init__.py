@@ -1,1 +1,1 @@
-"""Talks to the ERP: client, authentication, paging and what a reply means. Nothing here knows one ERP by name."""
+"""Talks to the ERP: client, authentication, paging, what a reply means. Nothing here names an ERP."""

@@ -1,7 +1,8 @@
 """Who we are to the ERP: one class per kind of authentication a profile may name.
 
-Each gives the headers that travel with a call, and says after a 401 whether another try makes sense. What a log-in
-fails with is told as a `Reply`, because it means for the message what the same reply to the call itself would mean.
+Each gives the headers that travel with a call, and says after a 401 whether another try makes sense. What a
+log-in fails with is told as a `Reply`, because it means for the message what the same reply to the call
+itself would mean.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from shared.erp.client import HttpReply
     from shared.erp.secrets import Secrets
+    from shared.mapping.conversions import Raw
     from shared.profiles.model import Auth, Call, Connection
 
     type Facts = dict[str, Any]
@@ -40,7 +42,7 @@ DEFAULT_TOKEN_SECONDS = 3600
 
 
 class LoginFailed(Exception):  # noqa: N818 - an outcome that is carried up, not a fault of ours
-    """No credentials to call with. `reply` is what that means for whoever wanted to call; the call was not made."""
+    """No credentials, so no call was made. `reply` is what that means for whoever wanted it."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.reason)
@@ -48,7 +50,7 @@ class LoginFailed(Exception):  # noqa: N818 - an outcome that is carried up, not
 
 
 class Desk(Protocol):
-    """What authentication needs of its surroundings: settings with secrets, a way to build a call, one to send it."""
+    """What authentication needs: settings with secrets, a way to build a call, a way to send it."""
 
     connection: Connection
     secrets: Secrets
@@ -92,6 +94,7 @@ class Fixed:
         self._headers: dict[str, str] | None = None
 
     async def headers(self) -> dict[str, str]:
+        """Return the headers, made once."""
         if self._headers is None:
             self._headers = self._make(await self._desk.connection_facts())
         return self._headers
@@ -104,7 +107,7 @@ class Fixed:
 
 
 class Fetched:
-    """Credentials the ERP hands out on request: OAuth tokens and sessions. One fetch serves all waiting calls."""
+    """Credentials the ERP hands out: OAuth tokens and sessions. One fetch serves all waiting calls."""
 
     def __init__(
         self, desk: Desk, fetch: Callable[[Desk], Awaitable[tuple[dict[str, str], float | None]]]
@@ -116,6 +119,7 @@ class Fetched:
         self._until: float | None = None
 
     async def headers(self) -> dict[str, str]:
+        """Return the headers last fetched, or fetch new ones where they have run out."""
         headers = self._fresh()
         if headers is not None:
             return headers
@@ -124,6 +128,7 @@ class Fetched:
             return await self._fetched() if headers is None else headers
 
     async def renew(self, refused: dict[str, str]) -> bool:
+        """Fetch new credentials, unless somebody has done so since."""
         async with self._lock:
             if self._headers is refused:
                 await self._desk.secrets.renewed()
@@ -160,14 +165,14 @@ def authenticator(auth: Auth, desk: Desk) -> Authenticator:
             return Fetched(desk, lambda desk: _session(auth, desk))
 
 
-def basic(username: Any, password: Any) -> str:
+def basic(username: Raw, password: Raw) -> str:
     """Return the value of an `Authorization` header for a name and a password."""
     return "Basic " + base64.b64encode(f"{text(username)}:{text(password)}".encode()).decode()
 
 
 async def _client_credentials(auth: ClientCredentialsAuth, desk: Desk) -> tuple[dict[str, str], float | None]:
     facts = await desk.connection_facts()
-    reply = ReplyFacts(await desk.send_bare(_token_request(auth, facts)))
+    reply = ReplyFacts(await desk.send_bare(_token_request(auth, facts)), desk.secrets.redacted)
     body = _accepted(reply, facts, desk, "token request").get("body")
     token = body.get("access_token") if isinstance(body, dict) else None
     if not isinstance(token, str):
@@ -195,7 +200,7 @@ def _token_request(auth: ClientCredentialsAuth, facts: Facts) -> Request:
 
 async def _session(auth: SessionAuth, desk: Desk) -> tuple[dict[str, str], float | None]:
     facts = await desk.connection_facts()
-    reply = ReplyFacts(await desk.send_bare(desk.request(auth.call, facts)))
+    reply = ReplyFacts(await desk.send_bare(desk.request(auth.call, facts)), desk.secrets.redacted)
     _accepted(reply, facts, desk, "log-in", auth)
     login = {name: value(reply.over(facts)) for name, value in auth.capture.items()}
     for value in login.values():
@@ -209,7 +214,7 @@ async def _session(auth: SessionAuth, desk: Desk) -> tuple[dict[str, str], float
 def _accepted(
     seen: ReplyFacts, facts: Facts, desk: Desk, what: str, auth: SessionAuth | None = None
 ) -> Facts:
-    """Return the reply's facts, or raise what a failed log-in means: refused halts, everything else comes back later."""
+    """Return the reply's facts, or raise: a refused log-in halts, any other failure comes back later."""
     rules = (*(auth.rules if auth else ()), *desk.connection.rules)
     decision = judged(seen, rules, facts, NO_TABLES, desk.now())
     if decision.verdict is Verdict.DONE:

@@ -1,4 +1,4 @@
-"""Makes the calls a profile describes: address, headers and body from facts, credentials, and the ERP's limits kept."""
+"""Makes the calls a profile describes: requests from facts, credentials, and the ERP's limits kept."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMMON_HEADERS = {
 
 
 class Caller:
-    """One connection's calls. `settings` are the open ones; secret ones reach `connection` expressions only."""
+    """One connection's calls. `settings` are the open ones; secrets reach `connection` alone."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Caller:
         return f"{self._base}{path}?{query}"
 
     def _followed(self, url: str) -> str:
-        """Return the absolute address of a link; ours are the only credentials, so only our ERP may be named."""
+        """Return the absolute address of a link. It gets our credentials, so it must be our ERP's."""
         absolute = urljoin(f"{self._base}/", url)
         if urlsplit(absolute)[:2] != urlsplit(self._base)[:2]:
             raise ErpUnavailable(f"the ERP's link leads to another host: {urlsplit(absolute).netloc}")

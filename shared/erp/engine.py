@@ -1,8 +1,7 @@
-"""An `Erp` made of a profile and a connection's settings. No ERP is named in here: what differs is in the YAML."""
+"""An `Erp` made of a profile and a connection's settings. No ERP is named here; the YAML differs."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.verdict import Verdict
@@ -19,12 +18,14 @@ from shared.mapping.conversions import NO_TABLES
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     import httpx
 
     from shared.domain.message import Message, MessageKind, Progress
     from shared.erp.port import Advance, Erp, Exempt, Missing, PlannedPush, PulledPage, PushContext
     from shared.erp.secrets import SecretResolver
+    from shared.mapping.conversions import Raw
     from shared.profiles.model import Profile, Setting
 
 
@@ -89,7 +90,8 @@ class ProfileErp:
         """Return None when the ERP answers and accepts our credentials, else the reason in words."""
         caller, facts = self._caller, {"settings": self._caller.settings}
         try:
-            seen = ReplyFacts(await caller.send(caller.request(caller.connection.probe, facts)))
+            http = await caller.send(caller.request(caller.connection.probe, facts))
+            seen = ReplyFacts(http, caller.secrets.redacted)
             decision = judged(seen, caller.connection.rules, facts, NO_TABLES, caller.now())
         except MappingError as error:
             return caller.secrets.redacted(str(error))
@@ -111,7 +113,7 @@ def checked_settings(profile: Profile, given: Mapping[str, Any]) -> dict[str, An
         for name in given
         if name not in profile.settings
     ]
-    checked = {}
+    checked: dict[str, Any] = {}
     for name, setting in profile.settings.items():
         value = given.get(name, setting.default)
         if value is None or value == "":
@@ -131,32 +133,32 @@ def checked_settings(profile: Profile, given: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _typed(setting: Setting, value: Any) -> Any:
+def _typed(setting: Setting, value: Raw) -> Raw:
     if setting.choices and str(value) not in setting.choices:
         raise MappingError(f"{value!r} is not valid; valid: {', '.join(setting.choices)}")
     return str(value) if setting.secret else _TYPES[setting.type](value)
 
 
-def _url(value: Any) -> str:
+def _url(value: Raw) -> str:
     plain = str(value).rstrip("/")
     if not plain.startswith(("http://", "https://")):
         raise MappingError(f"{value!r} is not an address that begins with http:// or https://")
     return plain
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: Raw) -> bool:
     words = {"true": True, "false": False}
     if str(value).lower() not in words:
         raise MappingError(f"{value!r} is not true or false")
     return words[str(value).lower()]
 
 
-def _zone(value: Any) -> str:
+def _zone(value: Raw) -> str:
     conversions.instant("2000-01-01", str(value))
     return str(value)
 
 
-def _exact(value: Any) -> Decimal | None:
+def _exact(value: Raw) -> Decimal | None:
     return conversions.decimal(value)
 
 

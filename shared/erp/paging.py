@@ -20,7 +20,7 @@ from shared.profiles.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.mapping.expressions import Tables
+    from shared.mapping.conversions import Raw, Tables
 
 TOTAL = re.compile(r"/(\d+)\s*$")
 RANGE_ENDED = 416
@@ -69,7 +69,7 @@ def next_page(
     return None if following == page else following
 
 
-def _after_last(paging: KeysetPaging, page: Page, last: Any, facts: dict[str, Any], tables: Tables) -> Page:
+def _after_last(paging: KeysetPaging, page: Page, last: Raw, facts: dict[str, Any], tables: Tables) -> Page:
     return replace(page, cursor=paging.after({**last, "settings": facts["settings"]}, tables))
 
 

@@ -5,8 +5,10 @@ Both pass one contract suite (tests/contract/test_erp_contract.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from shared.domain.push import Exempt, Missing, PushContext
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,6 +17,18 @@ if TYPE_CHECKING:
     from shared.domain.message import Message, MessageKind, Progress
     from shared.domain.verdict import Decision
     from shared.domain.works_order import Json, WorksOrder
+
+__all__ = [
+    "Advance",
+    "Erp",
+    "Exchange",
+    "Exempt",
+    "Missing",
+    "PlannedPush",
+    "PulledPage",
+    "PushContext",
+    "RejectedRecord",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +46,6 @@ class PulledPage:
     orders: Sequence[WorksOrder]
     rejected: Sequence[RejectedRecord]
     watermark: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PushContext:
-    """What a push may draw on beside its message: the order and operation as the ERP knows them.
-
-    `order` and `operation` carry `number`/`operation_id`, `part`, `unit`, ... and `erp_ref`; `links` translates our
-    codes ("scrap_reason" -> {"S1": "SCR-01"}). `operation` is empty for order-level messages.
-    """
-
-    order: Mapping[str, Json]
-    operation: Mapping[str, Json]
-    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """The push cannot be made yet: `kind` ("operation", "work_centre", "scrap_reason", "unit", ...) `value` is unknown."""
-
-    kind: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Exempt:
-    """The profile says that this ERP has no place for the fact, and why."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Out: one message as the steps its profile names, one step at a time.
 
-Nothing here remembers anything: what has been done is in `Progress`, which the caller stores after every step. Being
-cancelled anywhere is therefore safe; the caller's stored intent tells the next one that the outcome is unknown.
+Nothing here remembers anything: what has been done is in `Progress`, which the caller stores after every
+step. Being cancelled anywhere is therefore safe; the caller's stored intent tells the next one that the
+outcome is unknown.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from shared.erp.caller import Caller
     from shared.erp.client import HttpReply, Request
     from shared.erp.port import PushContext
+    from shared.mapping.conversions import Raw
     from shared.mapping.expressions import Expression
     from shared.profiles.model import Call, Find, Profile, Push, ReadBack, Rule
 
@@ -93,7 +95,7 @@ class Pusher:
         return PlannedPush(message, list(_planned(push, facts, tables)), facts)
 
     async def advance(self, push: PlannedPush, progress: Progress, attempts: int) -> Advance:
-        """Do the step `progress` stands at; look first where its outcome is unknown. Never raises for a reply."""
+        """Do the step `progress` stands at, looking first where its outcome is unknown."""
         run = Run(self._caller, push, progress, attempts)
         try:
             return await run.advance()
@@ -114,9 +116,7 @@ class Run:
 
     async def advance(self) -> Advance:
         """Do one step, skipping those whose `when` does not hold."""
-        at = self._progress.step
-        if not self._progress.unknown:
-            at = self._applicable(at, self._progress.captured)
+        at = self._applicable(self._progress.step, self._progress.captured)
         if at >= len(self._steps):
             return Advance(DONE, Progress(len(self._steps), captured=self._progress.captured), finished=True)
         planned = self._steps[at]
@@ -135,9 +135,7 @@ class Run:
         step = planned.step
         if step.unknown_policy == "park":
             return self.stopped(
-                _parked(
-                    f"{step.name}: sent, but no reply was read, and the profile has no way to look whether it took effect"
-                )
+                _parked(f"{step.name}: sent, but no reply was read, and the profile has no way to look")
             )
         if step.unknown_policy == "find" and step.find:
             found = await self._look(planned, step.find)
@@ -146,7 +144,7 @@ class Run:
         return await self._send(planned)
 
     async def _look(self, planned: PlannedStep, find: Find) -> Advance | None:
-        """Return how it goes on if the effect is in the ERP or nobody can tell; None = it is not there, send."""
+        """Return how it goes on if the effect is there or nobody can tell; None = not there, send."""
         facts = self._facts(planned)
         judged = await self._call(f"{planned.label}.find", find.call, facts, ())
         if judged.decision.verdict is not Verdict.DONE:
@@ -246,13 +244,13 @@ class Run:
         http = await caller.send(request)
         exchange = self._evidence(label, request, http, started, round((perf_counter() - ticks) * 1000))
         self._exchanges.append(exchange)
-        seen = ReplyFacts(http)
+        seen = ReplyFacts(http, caller.secrets.redacted)
         rule = fitting(seen, (*rules, *caller.connection.rules), facts, self._tables)
         decision = decide(reply_of(seen, rule, facts, self._tables, caller.now()), self._attempts)
         return Judged(seen, _redacted(decision, caller.secrets.redacted), rule is not None and rule.look)
 
     def _evidence(
-        self, label: str, request: Request, http: HttpReply, started: Any, duration_ms: int
+        self, label: str, request: Request, http: HttpReply, started: Raw, duration_ms: int
     ) -> Exchange:
         clean = self._caller.secrets.redacted
         return Exchange(
@@ -288,7 +286,7 @@ def _planned(push: Push, facts: Facts, tables: Tables) -> Iterator[PlannedStep]:
                 yield from _with_read_back(step, item)
 
 
-def _with_read_back(step: Step, item: Any = None) -> Iterator[PlannedStep]:
+def _with_read_back(step: Step, item: Raw = None) -> Iterator[PlannedStep]:
     yield PlannedStep(step, "send", item)
     if step.read_back:
         yield PlannedStep(step, "read_back", item)
@@ -307,7 +305,7 @@ def _parked(reason: str) -> Decision:
     return decide(Reply(ReplyKind.ANSWERED, stated=Verdict.PARK, reason=reason))
 
 
-def _redacted(decision: Decision, clean: Any) -> Decision:
+def _redacted(decision: Decision, clean: Raw) -> Decision:
     reason = clean(decision.reason)
     if reason == decision.reason:
         return decision

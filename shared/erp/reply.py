@@ -1,4 +1,4 @@
-"""An HTTP exchange -> the facts `decide()` judges. What a profile's rules say of a reply is stated here, decided there."""
+"""An HTTP exchange -> the facts `decide()` judges, with what the profile's rules state about it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING, Any
 from shared.domain.verdict import Decision, Reply, ReplyKind, Verdict, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from shared.erp.client import HttpReply
-    from shared.mapping.conversions import Tables
+    from shared.mapping.conversions import Raw, Tables
     from shared.profiles.model import Rule
 
     type Facts = dict[str, Any]
 
 EXCERPT = 300  # characters of a refusal that make a useful reason
 OK = range(200, 300)
+EXACT = json.JSONDecoder(parse_float=Decimal)
 
 
 class ReplyFacts:
-    """One reply as expressions see it, parsed only when somebody looks."""
+    """One reply as expressions see it, parsed only when somebody looks; `clean` cuts secrets out of its text."""
 
-    def __init__(self, http: HttpReply) -> None:
+    def __init__(self, http: HttpReply, clean: Callable[[str], str]) -> None:
         self.http = http
+        self._clean = clean
         self._facts: Facts | None = None
 
     def over(self, facts: Facts) -> Facts:
@@ -40,13 +42,18 @@ class ReplyFacts:
             }
         return {**facts, "reply": self._facts}
 
+    def excerpt(self) -> str:
+        """Return the status and the beginning of what was said, in one line: cleaned before it is cut."""
+        said = " ".join(self._clean(self.http.content.decode("utf-8", errors="replace")).split())[:EXCERPT]
+        return f"HTTP {self.http.status}: {said}" if said else f"HTTP {self.http.status}"
 
-def parsed(content: bytes) -> Any:
+
+def parsed(content: bytes) -> Raw:
     """Return JSON content with every fraction a Decimal; other content as text; nothing as null."""
     if not content:
         return None
     try:
-        return json.loads(content, parse_float=Decimal)
+        return EXACT.decode(content.decode("utf-8-sig"))
     except ValueError:
         return content.decode("utf-8", errors="replace")
 
@@ -76,7 +83,7 @@ def reply_of(seen: ReplyFacts, rule: Rule | None, facts: Facts, tables: Tables, 
     wait = retry_after(http.headers.get("retry-after"), now)
     if rule is not None:
         return Reply(http.kind, http.status, wait, rule.verdict, rule.reason(seen.over(facts), tables))
-    return Reply(http.kind, http.status, wait, reason="" if http.status in OK else _excerpt(http))
+    return Reply(http.kind, http.status, wait, reason="" if http.status in OK else seen.excerpt())
 
 
 def judged(seen: ReplyFacts, rules: Iterable[Rule], facts: Facts, tables: Tables, now: datetime) -> Decision:
@@ -85,7 +92,7 @@ def judged(seen: ReplyFacts, rules: Iterable[Rule], facts: Facts, tables: Tables
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Return the delay a `Retry-After` header asks for, in seconds or as an HTTP date; None where it says nothing."""
+    """Return the delay a `Retry-After` asks for, in seconds or as an HTTP date; None = it says nothing."""
     if not value:
         return None
     if value.strip().isdigit():
@@ -96,8 +103,3 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(aware - now, timedelta())
-
-
-def _excerpt(http: HttpReply) -> str:
-    said = " ".join(http.content[: 4 * EXCERPT].decode("utf-8", errors="replace").split())[:EXCERPT]
-    return f"HTTP {http.status}: {said}" if said else f"HTTP {http.status}"

@@ -1,4 +1,4 @@
-"""Secret settings: resolved when first needed, asked for again when the ERP refuses them, and cut out of evidence."""
+"""Secret settings: resolved when first needed, again when the ERP refuses them, never in evidence."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ after it, so the next worker finds either nothing sent, or something that may ha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from dataclasses import dataclass, field, replace
@@ -18,19 +19,21 @@ from shared.domain.message import MessageState
 from shared.domain.stream_rules import barred_by, halt_wait, retry_wait
 from shared.domain.verdict import Verdict
 from shared.domain.warning import Warning_, WarningKind
-from shared.errors import LeaseLost, MappingError, QueueUnavailable, StoreUnavailable
 from shared.erp.port import Exempt, Missing, PlannedPush
+from shared.errors import LeaseLost, MappingError, QueueUnavailable, StoreUnavailable
+from shared.flows.heartbeat import Heartbeat
 from shared.mapping.message_body import context_of, message_of, missing_for
 from shared.queues.envelope import WAKE_QUEUE, wake_up
 from shared.store import connections, orders, outbox, warnings
 from shared.store.group_commit import GroupCommit
-from shared.store.outbox import Attempt, Backlog, Entry, Lease, Outcome, QueuedMessage, Recorded, Release
+from shared.store.outbox import Attempt, Backlog, Entry, Lease, Outcome, Recorded, Release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
+    from shared.domain.message import QueuedMessage
     from shared.domain.verdict import Decision
     from shared.domain.works_order import WorksOrder
     from shared.erp.port import Advance, Erp
@@ -45,14 +48,20 @@ log = logging.getLogger(__name__)
 PAGE = 50  # messages read at a time
 LONGEST_RUN = timedelta(minutes=4)  # then the stream is given back, well before the host's time-out
 UNREACHABLE_BEFORE_HALT = 3
+HELD_LOOK = timedelta(minutes=2)  # what a held message waits for wakes it; this is for the moment in which both cross
+SAFE = 0.9  # of a lease; the rest is for clocks that differ
 STATE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A stream just leased: the lease, what waits in it, and the order it is about (None: not known yet)."""
+    """A stream just leased, with what waits in it.
+
+    `since` is the event loop's time of the lease, `order` what the stream is about (None: not known yet).
+    """
 
     lease: Lease
+    since: float
     backlog: Backlog
     order: StoredOrder | None
 
@@ -100,6 +109,7 @@ class Deliverer:
         self._references = references
         self._worker = worker
         self._lease = lease
+        self.safe_seconds = lease.total_seconds() * SAFE
         self._takes: GroupCommit[str, Taken | None] = GroupCommit(self._take)
         self._records: GroupCommit[tuple[Entry, Sequence[Warning_]], Recorded] = GroupCommit(self._record)
         self._breakers = {name: Breaker() for name in erps}
@@ -122,7 +132,7 @@ class Deliverer:
             log.info("stream %s: %s", stream_key, error)
 
     async def _take(self, stream_keys: Sequence[str]) -> Sequence[Taken | None]:
-        now = datetime.now(UTC)
+        now, since = datetime.now(UTC), asyncio.get_running_loop().time()
         self._calls += 1
         owner = f"{self._worker}:{self._calls}"
         wanted = sorted(set(stream_keys))
@@ -134,7 +144,7 @@ class Deliverer:
             leases = outbox.take(tx, wanted, owner, now, now + self._lease)
             backlogs = outbox.backlog(tx, list(leases), PAGE)
             known = orders.load_orders(tx, list(leases))
-            return {key: Taken(lease, backlogs[key], known.get(key)) for key, lease in leases.items()}
+            return {key: Taken(lease, since, backlogs[key], known.get(key)) for key, lease in leases.items()}
 
         taken = await self._store.write(work)
         return [taken.pop(key, None) for key in stream_keys]  # the same key twice: one lane, not two
@@ -165,6 +175,16 @@ class Deliverer:
         """Read what waits in a stream now."""
         backlogs = await self._store.read(lambda tx: outbox.backlog(tx, [lease.stream_key], PAGE))
         return backlogs[lease.stream_key]
+
+    async def look_afresh(self, lease: Lease) -> StoredOrder | None:
+        """Read links, and the order of a stream, as they are now."""
+
+        def look(tx: Connection) -> StoredOrder | None:
+            self._references.forget()
+            self._references.refresh(tx)
+            return orders.load_orders(tx, [lease.stream_key]).get(lease.stream_key)
+
+        return await self._store.read(look)
 
     async def erp(self, name: str) -> Erp | None:
         """Return the ERP of connection `name`; None if no such connection is configured."""
@@ -197,13 +217,14 @@ class Deliverer:
         probing_until = now + self._lease
         won = await self._store.write(lambda tx: connections.claim_probe(tx, name, seen, probing_until))
         self._states[name] = replace(state, halted_until=probing_until)
+        self._breakers[name].probing = won
         return None if won else probing_until
 
-    async def succeeded(self, name: str) -> None:
-        """Note that the ERP took something: if the connection was halted, everything that waits is woken."""
+    async def answered(self, name: str) -> None:
+        """Note that the ERP took or judged a message: if the connection was halted, everything that waits is woken."""
         state = self._states.get(name)
         breaker = self._breakers[name]
-        breaker.unreachable = 0
+        breaker.unreachable, breaker.probing = 0, False
         if state is None or (state.halted_until is None and state.failures == 0):
             return
         self._states[name] = replace(state, halted_until=None, failures=0)
@@ -215,18 +236,25 @@ class Deliverer:
     async def failed(self, name: str, decision: Decision) -> datetime | None:
         """Note a failure that is the connection's, not the message's; return until when it is halted now, if it is."""
         breaker = self._breakers[name]
+        state = self._states.get(name)
+        if state is not None and self._halted(state) and not breaker.probing:
+            return state.halted_until  # calls that were under way at the halt do not stretch it
         if decision.verdict is not Verdict.HALT:
             breaker.unreachable += 1
             if breaker.unreachable < UNREACHABLE_BEFORE_HALT and not self._proving(name):
                 return None
-        state = self._states.get(name)
+        breaker.probing = False
         failures = state.failures if state else 0
         until = datetime.now(UTC) + halt_wait(failures, decision.after)
         warning = Warning_(name, WarningKind.CONNECTION_HALTED, name, f"{name} waits: {decision.reason}")
-        await self._store.write(lambda tx: _halt(tx, name, until, decision.reason, failures + 1, warning))
-        if state is not None:
+        if state is not None:  # before the first await: whoever fails next finds the halt there
             self._states[name] = replace(state, halted_until=until, failures=failures + 1)
+        await self._store.write(lambda tx: _halt(tx, name, until, decision.reason, failures + 1, warning))
         return until
+
+    @staticmethod
+    def _halted(state: ConnectionState) -> bool:
+        return state.halted_until is not None and state.halted_until > datetime.now(UTC)
 
     def _proving(self, name: str) -> bool:
         state = self._states.get(name)
@@ -244,9 +272,10 @@ class Deliverer:
 
 @dataclass(slots=True)
 class Breaker:
-    """Counts calls in a row that found nobody there, in this worker."""
+    """Counts calls in a row that found nobody there, in this worker; `probing`: one is out to see if that is over."""
 
     unreachable: int = 0
+    probing: bool = False
 
 
 def _halt(tx: Connection, name: str, until: datetime, reason: str, failures: int, warning: Warning_) -> None:
@@ -273,16 +302,28 @@ class Lane:
         self._unrecorded = Unrecorded()
         self._head = taken.backlog.next_sequence
         self._give_back_at = datetime.now(UTC) + LONGEST_RUN
+        self._limit = asyncio.timeout_at(taken.since + deliverer.safe_seconds)
 
     async def run(self) -> None:
-        """Send what waits, message by message, and give the stream back."""
+        """Send what waits, message by message, and give the stream back. Ends with the lease, whatever it is at.
+
+        Raises:
+            LeaseLost: the lease has run out or was taken; what was not recorded will be looked up by the next holder.
+        """
+        try:
+            async with self._limit:
+                await self._run()
+        except TimeoutError as error:
+            raise LeaseLost("the lease ran out and could not be renewed") from error
+
+    async def _run(self) -> None:
         while True:
             stop = await self._work_off(self._backlog.messages)
             if stop is not None:
                 await self._release(stop)
                 return
             if len(self._backlog.messages) == PAGE:
-                await self._deliverer.record(self._lease, self._unrecorded)
+                await self._record()
             elif await self._release(EMPTY):
                 return
             self._backlog = await self._deliverer.read_on(self._lease)
@@ -332,24 +373,41 @@ class Lane:
         progress = queued.progress
         attempts = queued.attempts
         while True:
-            fate = await self._deliverer.record(self._lease, self._unrecorded, intent=queued.sequence)
+            fate = await self._record(intent=queued.sequence)
             if fate is Recorded.VOIDED:
                 return None
-            advance = await erp.advance(push, progress, attempts)
+            with Heartbeat(self._deliverer.safe_seconds / 3, self._renew):
+                advance = await erp.advance(push, progress, attempts)
             self._note(queued, advance, attempts + 1)
             decision, progress = advance.decision, advance.progress
             if decision.verdict is Verdict.DONE and advance.finished:
                 self._unrecorded.outcomes.append(
                     Outcome(queued.sequence, MessageState.DONE, attempts + 1, progress, decision.reason)
                 )
-                await self._deliverer.succeeded(self._lease.connection)
+                await self._deliverer.answered(self._lease.connection)
                 return None
             if decision.verdict is Verdict.PARK:
                 self._park(queued, decision.reason, attempts + 1, advance)
+                if any(exchange.status for exchange in advance.exchanges):
+                    await self._deliverer.answered(self._lease.connection)
                 return None
             if decision.verdict is not Verdict.DONE:
                 return await self._wait(queued, advance, attempts)
             self._unrecorded.outcomes = [Outcome(queued.sequence, MessageState.PENDING, attempts, progress)]
+
+    async def _record(self, intent: int | None = None, release: Release | None = None) -> Recorded:
+        """Commit what has happened since the last time. From then on the lease lasts its full length again."""
+        asked_at = asyncio.get_running_loop().time()
+        fate = await self._deliverer.record(self._lease, self._unrecorded, intent, release)
+        self._limit.reschedule(asked_at + self._deliverer.safe_seconds)
+        return fate
+
+    async def _renew(self) -> None:
+        """Prolong the lease while a call is outstanding. If that cannot be done, the lane ends when the lease does."""
+        asked_at = asyncio.get_running_loop().time()
+        with contextlib.suppress(StoreUnavailable, LeaseLost):
+            await self._deliverer.record(self._lease, Unrecorded())
+            self._limit.reschedule(asked_at + self._deliverer.safe_seconds)
 
     async def _wait(self, queued: QueuedMessage, advance: Advance, attempts: int) -> Stop:
         """Retry or halt: the message stays where it is, the stream comes back later."""
@@ -452,7 +510,7 @@ class Lane:
         """Give the stream back. False if new messages came in: the lease is still ours, go on."""
         seen = self._backlog.next_sequence if stop is EMPTY else None
         release = Release(stop.due_at, stop.failures, self._head, seen)
-        fate = await self._deliverer.record(self._lease, self._unrecorded, release=release)
+        fate = await self._record(release=release)
         if fate is Recorded.MORE:
             return False
         if stop.wake_after is not None:

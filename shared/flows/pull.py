@@ -12,6 +12,7 @@ from uuid import uuid4
 from shared.domain.derive import OrderState, draft_completion
 from shared.domain.identity import order_key
 from shared.domain.plan_change import Action, Change, fingerprint, judge, keep_plan
+from shared.domain.plan_json import plan_to_json
 from shared.domain.warning import Warning_, WarningKind
 from shared.domain.works_order import ErpState
 from shared.errors import ErpUnavailable, LeaseLost, QueueUnavailable
@@ -190,7 +191,8 @@ def _write_of(
     if stored is None or change.action in (Action.INSERT, Action.UPDATE):
         return as_stated
     kept = keep_plan(stored.plan, as_stated.plan, worked)
-    proposed = {field: list(pair) for field, pair in change.differences.items()} or None
+    changes = {field: list(pair) for field, pair in change.differences.items()}
+    proposed = {"changes": changes, "plan": plan_to_json(as_stated.plan)} if changes else None
     return replace(as_stated, plan=kept, proposed=proposed)
 
 

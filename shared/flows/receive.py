@@ -9,9 +9,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from shared.domain.checks import mismatches
-from shared.domain.derive import Draft, OrderState, add_events, refold, take_back
+from shared.domain.derive import Draft, OrderState, add_events, outstanding, refold
 from shared.domain.events import EventType, ExecutionEvent
-from shared.domain.state import Status
+from shared.domain.message import MessageKind
+from shared.domain.state import Status, voided_keys
+from shared.domain.take_back import take_back
 from shared.domain.warning import Warning_, WarningKind
 from shared.errors import QueueUnavailable
 from shared.queues.envelope import WAKE_QUEUE, wake_up
@@ -108,13 +110,13 @@ def record(
 ) -> Outcome:
     """Record `events` in the caller's transaction. Safe to repeat as a whole: known events are left alone."""
     held = floor.lock(tx, {event.order_key: (event.connection, event.order_number) for event in events})
-    known, voided_before = event_store.known_and_voided(tx, [event.key for event in events])
+    known, voided_before = event_store.known_and_voided(tx, {event.key: event.order_key for event in events})
     fresh = first_of_each(event for event in events if event.key not in known)
     if not fresh:
         return Outcome([Receipt(Disposition.DUPLICATE) for _ in events])
     plans = orders.load_orders(tx, list(held))
     ledgers = {key: Ledger.opened(order, plans.get(key)) for key, order in held.items()}
-    voided = {**voided_before, **corrections_in(fresh.values())}
+    voided = {**voided_before, **voided_within(fresh)}
     raised = take_back_corrected(tx, list(fresh.values()), ledgers, now)
     event_store.insert_events(tx, list(fresh.values()), voided, now)
     for key, mine in by_order(event for event in fresh.values() if event.key not in voided).items():
@@ -134,6 +136,7 @@ class Ledger:
     order: OrderState
     drafts: list[Draft] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    thinned: bool = False  # messages were taken out: what they kept waiting may go
 
     @classmethod
     def opened(cls, stored: FloorOrder, plan: StoredOrder | None) -> Ledger:
@@ -141,17 +144,27 @@ class Ledger:
         planned = tuple(op.operation_id for op in plan.plan.operations) if plan else ()
         return cls(stored, OrderState(planned, stored.operations, stored.status, stored.started_at))
 
+    @property
+    def changed(self) -> bool:
+        """Tell whether the stream row has to be written; a changed routing alone can reopen or complete an order."""
+        return bool(self.touched or self.drafts) or self.order.status is not self.stored.status
+
     def add(self, events: Sequence[ExecutionEvent]) -> None:
         """Count new events and draft their messages."""
         self.drafts += add_events(self.order, events)
         self.touched.update(event.operation_id for event in events)
 
-    def rewind(self, history: Sequence[ExecutionEvent], corrections: Sequence[ExecutionEvent]) -> None:
-        """Compute the state anew without what `corrections` take back; an operation left with nothing stays, empty."""
-        self.order = refold(self.order, [*history, *corrections])
+    def rewind(self, history: Sequence[ExecutionEvent], corrections: Sequence[ExecutionEvent]) -> OrderState:
+        """Compute the state anew without what `corrections` take back; return the state as it was.
+
+        An operation left with nothing stays, empty.
+        """
+        before = self.order
+        self.order = refold(before, [*history, *corrections])
         for operation_id in self.stored.stored:
             self.order.operation(operation_id)
         self.touched.update(self.order.operations)
+        return before
 
 
 def first_of_each(events: Iterable[ExecutionEvent]) -> dict[str, ExecutionEvent]:
@@ -170,9 +183,15 @@ def by_order(events: Iterable[ExecutionEvent]) -> dict[str, list[ExecutionEvent]
     return grouped
 
 
-def corrections_in(events: Iterable[ExecutionEvent]) -> dict[str, str]:
-    """Map what corrections take back to the correction that does."""
-    return {event.voids: event.key for event in events if event.type is EventType.CORRECTION}
+def voided_within(fresh: Mapping[str, ExecutionEvent]) -> dict[str, str]:
+    """Map events of this batch to the correction in the same batch, and of the same order, that takes them back."""
+    return {
+        event.voids: event.key
+        for event in fresh.values()
+        if event.type is EventType.CORRECTION
+        and event.voids in fresh
+        and fresh[event.voids].order_key == event.order_key
+    }
 
 
 def take_back_corrected(
@@ -184,28 +203,47 @@ def take_back_corrected(
         return {}
     raised: dict[str, list[Warning_]] = {}
     histories = event_store.history(tx, list(corrections))
-    caused = outbox.messages_of_events(tx, list(corrections), set(corrections_in(fresh)))
+    told = outbox.messages_that_count(tx, list(corrections))
     void: list[tuple[str, int]] = []
     marks: dict[str, str] = {}
     for key, mine in corrections.items():
-        recorded = {event.key: event for event in histories[key]}
-        ledgers[key].rewind(histories[key], mine)
-        for correction in mine:
-            target = recorded.get(correction.voids)
-            if target is None:
-                continue  # not here yet: it will be void the moment it arrives
-            if target.type is EventType.CORRECTION:
-                raised.setdefault(correction.key, []).append(_not_applied(correction))
-                continue
-            marks[target.key] = correction.key
-            unsent, drafts = take_back(
-                correction, caused[target.key], ledgers[key].order, target.operation_id
-            )
-            void += [(key, sequence) for sequence in unsent]
-            ledgers[key].drafts += drafts
+        applied = applicable(histories[key], mine, raised)
+        ledger = ledgers[key]
+        before = ledger.rewind(histories[key], mine)
+        if not applied:
+            continue
+        gone = voided_keys([*histories[key], *mine])
+        unsent, drafts = take_back(applied, gone, told[key], before, ledger.order)
+        void += [(key, sequence) for sequence in unsent]
+        ledger.drafts += drafts
+        ledger.thinned = bool(unsent)
+        marks |= {target: correction.key for target, correction in applied.items()}
     outbox.void_messages(tx, void, now)
     event_store.mark_voided(tx, marks)
     return raised
+
+
+def applicable(
+    history: Sequence[ExecutionEvent],
+    corrections: Sequence[ExecutionEvent],
+    raised: dict[str, list[Warning_]],
+) -> dict[str, ExecutionEvent]:
+    """Map the recorded events that `corrections` take back to what does it; note in `raised` what they cannot.
+
+    A target that is not here yet is left aside: it will be void the moment it arrives.
+    """
+    recorded = {event.key: event for event in history}
+    void = voided_keys(history)
+    applied: dict[str, ExecutionEvent] = {}
+    for correction in corrections:
+        target = recorded.get(correction.voids)
+        if target is None or target.key in void:
+            continue
+        if target.type is EventType.CORRECTION:
+            raised.setdefault(correction.key, []).append(_not_applied(correction))
+            continue
+        applied.setdefault(target.key, correction)
+    return applied
 
 
 def _not_applied(correction: ExecutionEvent) -> Warning_:
@@ -221,6 +259,8 @@ def _not_applied(correction: ExecutionEvent) -> Warning_:
 
 def save(tx: Connection, ledgers: Mapping[str, Ledger], now: datetime) -> list[str]:
     """Write totals, messages and stream rows; return the streams that nobody is going to wake otherwise."""
+    for ledger in ledgers.values():
+        ledger.drafts = outstanding(ledger.drafts, ledger.order.status)
     placed = [
         (key, ledger.stored.next_sequence + place, draft)
         for key, ledger in ledgers.items()
@@ -234,15 +274,19 @@ def save(tx: Connection, ledgers: Mapping[str, Ledger], now: datetime) -> list[s
     outbox.insert_messages(tx, placed, now)
     floor.save_streams(
         tx,
-        [_stream_change(key, ledger) for key, ledger in ledgers.items() if ledger.touched or ledger.drafts],
+        [_stream_change(key, ledger) for key, ledger in ledgers.items() if ledger.changed],
     )
-    wake = [key for key, ledger in ledgers.items() if ledger.drafts and ledger.stored.asleep]
+    wake = [
+        key for key, ledger in ledgers.items() if (ledger.drafts or ledger.thinned) and ledger.stored.asleep
+    ]
     floor.wake(tx, wake, now + WAKE_GRACE)
     return wake
 
 
 def _reopened(ledger: Ledger) -> bool:
-    return ledger.stored.status is Status.COMPLETED and ledger.order.status is not Status.COMPLETED
+    """Tell whether a completed order is under way again, or was in between: a new completion stands for the old one."""
+    again = any(draft.kind is MessageKind.ORDER_COMPLETED for draft in ledger.drafts)
+    return ledger.stored.status is Status.COMPLETED and (again or ledger.order.status is not Status.COMPLETED)
 
 
 def _stream_change(key: str, ledger: Ledger) -> floor.StreamChange:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.domain.message import Message
-    from shared.mapping.conversions import Tables
+    from shared.mapping.conversions import Raw, Tables
     from shared.mapping.expressions import Value
 
     type Decimals = Literal["text", "number"]
@@ -46,7 +46,7 @@ def values(parts: Mapping[str, Value], facts: dict[str, Any], tables: Tables) ->
     return worked_out
 
 
-def encode_json(body: Any, decimals: Decimals) -> bytes:
+def encode_json(body: Raw, decimals: Decimals) -> bytes:
     """Return `body` as JSON; Decimals keep every digit, as text or as numbers."""
     try:
         return orjson.dumps(body, default=_number if decimals == "number" else _text)
@@ -54,7 +54,7 @@ def encode_json(body: Any, decimals: Decimals) -> bytes:
         raise MappingError(f"body: {error}") from error
 
 
-def encode_form(body: Any) -> bytes:
+def encode_form(body: Raw) -> bytes:
     """Return a flat object as a URL-encoded form; nulls are left out.
 
     Raises:
@@ -71,7 +71,7 @@ def query_text(pairs: Mapping[str, Any]) -> str:
     return urlencode([(name, plain) for name, plain in told if plain is not None])
 
 
-def plain_json(value: Any) -> Any:
+def plain_json(value: Raw) -> Raw:
     """Return `value` as JSON that any store keeps: Decimals as text."""
     if isinstance(value, Decimal):
         return text(value)
@@ -82,15 +82,15 @@ def plain_json(value: Any) -> Any:
     return value
 
 
-def _each(value: Any) -> list[Any]:
+def _each(value: Raw) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _text(value: Any) -> str:
+def _text(value: Raw) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     raise TypeError(f"{type(value).__name__} cannot be sent")
 
 
-def _number(value: Any) -> orjson.Fragment:
+def _number(value: Raw) -> orjson.Fragment:
     return orjson.Fragment(_text(value))

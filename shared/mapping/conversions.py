@@ -21,6 +21,9 @@ from shared.errors import MappingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+type Raw = Any
+"""A value as JSON has it, Decimals included: whatever an ERP wrote. Conversions find out what it is."""
+
 SECONDS_PER_UNIT = {
     "ms": Decimal("0.001"),
     "s": Decimal(1),
@@ -50,7 +53,7 @@ class Tables(NamedTuple):
 NO_TABLES = Tables({}, {})
 
 
-def decimal(value: Any) -> Decimal | None:
+def decimal(value: Raw) -> Decimal | None:
     """Return the exact number `value` states as text or number."""
     if value is None or type(value) is Decimal:
         return value
@@ -65,7 +68,7 @@ def decimal(value: Any) -> Decimal | None:
     return number
 
 
-def text(value: Any) -> str | None:
+def text(value: Raw) -> str | None:
     """Return `value` as text; a number without exponent, a truth value as `true` or `false`."""
     if value is None or isinstance(value, str):
         return value
@@ -78,7 +81,7 @@ def text(value: Any) -> str | None:
     raise MappingError(f"{value!r} is not one value but several")
 
 
-def integer(value: Any) -> int | None:
+def integer(value: Raw) -> int | None:
     """Return the whole number `value` states; a fraction is refused, never cut off."""
     number = decimal(value)
     if number is None:
@@ -88,7 +91,7 @@ def integer(value: Any) -> int | None:
     return int(number)
 
 
-def instant(value: Any, zone: str = "UTC") -> str | None:
+def instant(value: Raw, zone: str = "UTC") -> str | None:
     """Return UTC RFC 3339 text for an instant: ISO text, or an object of date parts.
 
     Text or parts without an offset are local to the IANA `zone`. A plain date is its first moment there.
@@ -101,7 +104,7 @@ def instant(value: Any, zone: str = "UTC") -> str | None:
     return rfc3339(moment)
 
 
-def local_datetime(value: Any, zone: str = "UTC", separator: str = " ") -> str | None:
+def local_datetime(value: Raw, zone: str = "UTC", separator: str = " ") -> str | None:
     """Return an instant as local text without offset: `2026-11-30 14:05:00`, in the IANA `zone`."""
     if value is None:
         return None
@@ -109,89 +112,89 @@ def local_datetime(value: Any, zone: str = "UTC", separator: str = " ") -> str |
     return local.isoformat(separator or " ")
 
 
-def local_date(value: Any, zone: str = "UTC") -> str | None:
+def local_date(value: Raw, zone: str = "UTC") -> str | None:
     """Return the calendar date, `2026-11-30`, that an instant falls on in the IANA `zone`."""
     return None if value is None else _aware(value).astimezone(_zone(zone)).date().isoformat()
 
 
-def date_parts(value: Any, zone: str = "UTC") -> dict[str, int] | None:
-    """Return an instant as an object of year, month, day, hour, minute, second and microsecond, local to `zone`."""
+def date_parts(value: Raw, zone: str = "UTC") -> dict[str, int] | None:
+    """Return an instant as an object of parts, from year to microsecond, local to `zone`."""
     if value is None:
         return None
     local = _aware(value).astimezone(_zone(zone))
     return {part: getattr(local, part) for part in DATE_PARTS}
 
 
-def day_parts(value: Any, zone: str = "UTC") -> dict[str, int] | None:
+def day_parts(value: Raw, zone: str = "UTC") -> dict[str, int] | None:
     """Return the calendar date of an instant as an object of year, month and day, local to `zone`."""
     parts = date_parts(value, zone)
     return None if parts is None else {part: parts[part] for part in DATE_PARTS[:3]}
 
 
-def seconds(value: Any, unit: str) -> Decimal | None:
+def seconds(value: Raw, unit: str) -> Decimal | None:
     """Return the seconds in `value` `unit`s (ms, s, min, h, d)."""
     number = decimal(value)
     return None if number is None else number * _unit(unit)
 
 
-def duration(value: Any, unit: str) -> Decimal | None:
+def duration(value: Raw, unit: str) -> Decimal | None:
     """Return `value` seconds in `unit`s (ms, s, min, h, d): the way back from `seconds`."""
     number = decimal(value)
     return None if number is None else number / _unit(unit)
 
 
-def pad(value: Any, width: int) -> str | None:
+def pad(value: Raw, width: int) -> str | None:
     """Return `value` as text with leading zeros up to `width` characters."""
     plain = text(value)
     return None if plain is None else plain.rjust(width, "0")
 
 
-def left(value: Any, width: int) -> str | None:
+def left(value: Raw, width: int) -> str | None:
     """Return the first `width` characters of `value` as text."""
     plain = text(value)
     return None if plain is None else plain[:width]
 
 
-def default(value: Any, other: Any) -> Any:
+def default(value: Raw, other: Raw) -> Raw:
     """Return `value`, or `other` where `value` is null or empty text."""
     return other if value is None or value == "" else value
 
 
-def lookup(tables: Tables, table: str, value: Any) -> Any:
+def lookup(tables: Tables, table: str, value: Raw) -> Raw:
     """Return what the profile's code table says for `value`; null and empty text stay unset."""
     return _translate(tables.codes, table, value)
 
 
-def link(tables: Tables, kind: str, value: Any) -> str | None:
+def link(tables: Tables, kind: str, value: Raw) -> str | None:
     """Return the ERP's code for our `value`, from the connection's reference links."""
     translated: str | None = _translate(tables.links, kind, value)
     return translated
 
 
-def need(value: Any, kind: str, name: Any) -> Any:
-    """Return `value`; where it is null the push waits, because the ERP's `kind` called `name` is not known."""
+def need(value: Raw, kind: str, name: Raw) -> Raw:
+    """Return `value`; where it is null the push waits for the `kind` called `name`."""
     if value is None:
         raise UnknownCode(kind, str(name))
     return value
 
 
-def pick(records: Any, field: str, value: Any) -> Any:
-    """Return the first of `records` whose `field` is `value`: JMESPath's filters cannot see facts outside the list."""
+def pick(records: Raw, field: str, value: Raw) -> Raw:
+    """Return the first record whose `field` is `value`: filters cannot see facts outside the list."""
     return next((r for r in records or () if isinstance(r, dict) and r.get(field) == value), None)
 
 
-def json_text(value: Any) -> str:
-    """Return `value` as JSON text, Decimals as numbers: for ERPs that take JSON inside an address or a text."""
+def json_text(value: Raw) -> str:
+    """Return `value` as JSON text, Decimals as numbers: for ERPs that take JSON in an address."""
     return orjson.dumps(value, default=_fragment).decode()
 
 
-def base64url(value: Any) -> str | None:
+def base64url(value: Raw) -> str | None:
     """Return text as URL-safe base64, padded."""
     plain = text(value)
     return None if plain is None else base64.urlsafe_b64encode(plain.encode()).decode()
 
 
-def first_by(records: Any, field: str) -> list[Any] | None:
+def first_by(records: Raw, field: str) -> list[Any] | None:
     """Return `records` without those whose `field` repeats an earlier one's."""
     if records is None:
         return None
@@ -201,28 +204,28 @@ def first_by(records: Any, field: str) -> list[Any] | None:
     return list(first.values())
 
 
-def add(first: Any, second: Any) -> Decimal | None:
+def add(first: Raw, second: Raw) -> Decimal | None:
     """Return the exact sum."""
     return _exact(first, second, Decimal.__add__)
 
 
-def subtract(first: Any, second: Any) -> Decimal | None:
+def subtract(first: Raw, second: Raw) -> Decimal | None:
     """Return the exact difference."""
     return _exact(first, second, Decimal.__sub__)
 
 
-def multiply(first: Any, second: Any) -> Decimal | None:
+def multiply(first: Raw, second: Raw) -> Decimal | None:
     """Return the exact product."""
     return _exact(first, second, Decimal.__mul__)
 
 
-def negate(value: Any) -> Decimal | None:
+def negate(value: Raw) -> Decimal | None:
     """Return the number with its sign turned round."""
     number = decimal(value)
     return None if number is None else -number
 
 
-def rounded(value: Any, places: int) -> Decimal | None:
+def rounded(value: Raw, places: int) -> Decimal | None:
     """Return the number rounded half to even to `places` decimal places, for ERPs that store no more."""
     number = decimal(value)
     return None if number is None else round(number, places)
@@ -233,7 +236,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def _moment(value: Any) -> datetime:
+def _moment(value: Raw) -> datetime:
     if isinstance(value, dict):
         return _from_parts(value)
     try:
@@ -249,7 +252,7 @@ def _from_parts(parts: dict[str, Any]) -> datetime:
         raise MappingError(f"{parts!r} is not a date and time") from None
 
 
-def _aware(value: Any) -> datetime:
+def _aware(value: Raw) -> datetime:
     moment = _moment(value)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -269,7 +272,7 @@ def _unit(unit: str) -> Decimal:
         raise MappingError(f"{unit!r} is not a unit of time; valid: {', '.join(SECONDS_PER_UNIT)}") from None
 
 
-def _translate(tables: Mapping[str, Mapping[str, Any]], kind: str, value: Any) -> Any:
+def _translate(tables: Mapping[str, Mapping[str, Any]], kind: str, value: Raw) -> Raw:
     plain = text(value)
     if plain is None or plain == "":
         return None
@@ -279,13 +282,13 @@ def _translate(tables: Mapping[str, Mapping[str, Any]], kind: str, value: Any) -
         raise UnknownCode(kind, plain) from None
 
 
-def _fragment(value: Any) -> orjson.Fragment:
+def _fragment(value: Raw) -> orjson.Fragment:
     if isinstance(value, Decimal):
         return orjson.Fragment(format(value, "f"))
     raise MappingError(f"{value!r} cannot be written as JSON")
 
 
-def _exact(first: Any, second: Any, operate: Callable[[Decimal, Decimal], Decimal]) -> Decimal | None:
+def _exact(first: Raw, second: Raw, operate: Callable[[Decimal, Decimal], Decimal]) -> Decimal | None:
     one, other = decimal(first), decimal(second)
     return None if one is None or other is None else operate(one, other)
 

@@ -1,14 +1,15 @@
-"""Expressions of the profile language: JMESPath with our named conversions, compiled once when a profile loads.
+"""Expressions of the profile language: JMESPath with our conversions, compiled when a profile loads.
 
 A text that starts with `=` is an expression over the facts; any other text is itself. Inside addresses and
-reasons, `{...}` holds an expression. JMESPath's own interpreter walks the tree with a method call per node; a pull
-of 10,000 orders evaluates a million paths, so the plain ones (paths, literals, conversions, `||`) become
+reasons, `{...}` holds an expression. JMESPath's own interpreter walks the tree with a method call per node; a
+pull of 10,000 orders evaluates a million paths, so the plain ones (paths, literals, conversions, `||`) become
 closures here and the rest stays with the library. A test holds both to the same answers.
 """
 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import jmespath
@@ -20,7 +21,9 @@ from shared.errors import MappingError
 from shared.mapping.conversions import CONVERSIONS, NO_TABLES, Tables, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from shared.mapping.conversions import Raw
 
     type Node = dict[str, Any]
     type Evaluate = Callable[[Any, Tables], Any]
@@ -59,7 +62,7 @@ class Expression:
         self.roots = frozenset(_roots(tree))
         self._evaluate = _compile(tree)
 
-    def __call__(self, facts: Any, tables: Tables = NO_TABLES) -> Any:
+    def __call__(self, facts: Raw, tables: Tables = NO_TABLES) -> Raw:
         """Return what the expression finds in `facts`, null where there is nothing.
 
         Raises:
@@ -72,7 +75,7 @@ class Expression:
         except (jmespath_exceptions.JMESPathError, TypeError, ValueError) as error:
             raise MappingError(f"{self.source}: {error}") from error
 
-    def holds(self, facts: Any, tables: Tables = NO_TABLES) -> bool:
+    def holds(self, facts: Raw, tables: Tables = NO_TABLES) -> bool:
         """Tell whether the expression is true; empty text, list and object, null and false are not."""
         return not _is_empty(self(facts, tables))
 
@@ -88,16 +91,16 @@ class Value:
 
     __slots__ = ("_build", "expressions", "source")
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Raw) -> None:
         self.source = source
         self.expressions: list[Expression] = []
         self._build = self._compiled(source)
 
-    def __call__(self, facts: Any, tables: Tables = NO_TABLES) -> Any:
+    def __call__(self, facts: Raw, tables: Tables = NO_TABLES) -> Raw:
         """Return the structure with every expression replaced by what it finds in `facts`."""
         return self._build(facts, tables)
 
-    def _compiled(self, source: Any) -> Evaluate:
+    def _compiled(self, source: Raw) -> Evaluate:
         if isinstance(source, str) and source.startswith(MARK):
             expression = Expression(source[len(MARK) :])
             self.expressions.append(expression)
@@ -121,11 +124,10 @@ class Template:
         self.source = source
         pieces = HOLE.split(source)
         self.expressions = [Expression(piece) for piece in pieces[1::2]]
-        self._parts: list[str | Expression] = [
-            piece for pair in zip(pieces[::2], [*self.expressions, ""], strict=True) for piece in pair
-        ]
+        self._parts: list[str | Expression] = [*pieces]
+        self._parts[1::2] = self.expressions
 
-    def __call__(self, facts: Any, tables: Tables = NO_TABLES, quote: Callable[[str], str] = str) -> str:
+    def __call__(self, facts: Raw, tables: Tables = NO_TABLES, quote: Callable[[str], str] = str) -> str:
         """Return the text with its holes filled, each through `quote`."""
         if not self.expressions:
             return self.source
@@ -133,7 +135,7 @@ class Template:
             part if isinstance(part, str) else quote(self._fill(part, facts, tables)) for part in self._parts
         )
 
-    def _fill(self, hole: Expression, facts: Any, tables: Tables) -> str:
+    def _fill(self, hole: Expression, facts: Raw, tables: Tables) -> str:
         found = text(hole(facts, tables))
         if found is None:
             raise MappingError(f"{self.source}: {{{hole.source}}} finds nothing")
@@ -148,7 +150,7 @@ def _object(parts: list[tuple[str, Evaluate]]) -> Evaluate:
         return lambda facts, tables: {key: build(facts, tables) for key, build in parts}
     named = [(key.removesuffix(OPTIONAL), key.endswith(OPTIONAL), build) for key, build in parts]
 
-    def build_object(facts: Any, tables: Tables) -> dict[str, Any]:
+    def build_object(facts: Raw, tables: Tables) -> dict[str, Any]:
         built = ((key, optional, build(facts, tables)) for key, optional, build in named)
         return {key: value for key, optional, value in built if not (optional and value is None)}
 
@@ -161,12 +163,18 @@ def _list(parts: list[Evaluate]) -> Evaluate:
 
 def _parse(source: str) -> Node:
     try:
-        tree: Node = jmespath.compile(source).parsed
+        tree: Node = {**jmespath.compile(source).parsed}
     except jmespath_exceptions.JMESPathError as error:
         raise ValueError(f"not a JMESPath expression: {str(error).splitlines()[0]}") from error
+    if any(_negates_half(node) for node in _nodes(tree)):
+        raise ValueError("`!a.b` means `(!a).b` to JMESPath; write `!(a.b)`")
     for node in _calls(tree):
         _check_call(node["value"], len(node["children"]))
     return tree
+
+
+def _negates_half(node: Node) -> bool:
+    return node["type"] in RELATIVE_RIGHT - {"pipe"} and node["children"][0]["type"] == "not_expression"
 
 
 def _check_call(name: str, given: int) -> None:
@@ -179,7 +187,7 @@ def _check_call(name: str, given: int) -> None:
         raise ValueError(f"{name}() takes {conversion.least} to {conversion.most} arguments, not {given}")
 
 
-def _nodes(tree: Any) -> Iterator[Node]:
+def _nodes(tree: Raw) -> Iterator[Node]:
     if isinstance(tree, dict):
         yield tree
         for child in tree.get("children", ()):
@@ -194,7 +202,7 @@ def _functions(tree: Node) -> Iterator[str]:
     return (node["value"] for node in _calls(tree))
 
 
-def _roots(tree: Any) -> Iterator[str]:
+def _roots(tree: Raw) -> Iterator[str]:
     """Yield the names of the facts that `tree` reads from the top."""
     if not isinstance(tree, dict) or tree["type"] == "expref":
         return
@@ -211,9 +219,9 @@ def _compile(node: Node) -> Evaluate:
 
 
 def _interpreted(node: Node) -> Evaluate:
-    def interpret(facts: Any, tables: Tables) -> Any:
+    def interpret(facts: Raw, tables: Tables) -> Raw:
         options = visitor.Options(custom_functions=_LibraryFunctions(tables))
-        return visitor.TreeInterpreter(options).visit(node, facts)
+        return visitor.TreeInterpreter(options).visit(node, facts)  # type: ignore[arg-type]  # a parsed tree
 
     return interpret
 
@@ -234,7 +242,7 @@ def _path(node: Node) -> Evaluate:
         return _fields([child["value"] for child in children])
     steps = [_compile(child) for child in children]
 
-    def walk(facts: Any, tables: Tables) -> Any:
+    def walk(facts: Raw, tables: Tables) -> Raw:
         for step in steps:
             facts = step(facts, tables)
         return facts
@@ -243,7 +251,7 @@ def _path(node: Node) -> Evaluate:
 
 
 def _fields(names: list[str]) -> Evaluate:
-    def walk(facts: Any, _tables: Tables) -> Any:
+    def walk(facts: Raw, _tables: Tables) -> Raw:
         for name in names:
             facts = facts.get(name) if isinstance(facts, dict) else None
         return facts
@@ -254,7 +262,7 @@ def _fields(names: list[str]) -> Evaluate:
 def _either(node: Node) -> Evaluate:
     left, right = (_compile(child) for child in node["children"])
 
-    def either(facts: Any, tables: Tables) -> Any:
+    def either(facts: Raw, tables: Tables) -> Raw:
         found = left(facts, tables)
         return right(facts, tables) if _is_empty(found) else found
 
@@ -284,20 +292,31 @@ _COMPILERS: Mapping[str, Callable[[Node], Evaluate]] = {
 }
 
 
-def _is_empty(value: Any) -> bool:
+def _is_empty(value: Raw) -> bool:
     """JMESPath's own idea of false: zero is a value."""
     return value is None or value is False or (isinstance(value, str | list | dict) and not value)
 
 
-class _LibraryFunctions(jmespath_functions.Functions):  # type: ignore[misc]
+class _LibraryFunctions(jmespath_functions.Functions):
     """JMESPath's functions plus our conversions, for trees the library interprets; a Decimal is a number."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def call_function(self, function_name: str, resolved_args: list[Any]) -> Any:
+    def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Raw:
         conversion = CONVERSIONS.get(function_name)
         if conversion is None:
             return super().call_function(function_name, resolved_args)
         context = (self._tables,) if conversion.reads_tables else ()
         return conversion.function(*context, *resolved_args)
+
+    def _type_check_single(self, current: Raw, types: Raw, function_name: str) -> None:
+        check = super()._type_check_single  # type: ignore[misc]  # not in the stubs
+        check(_as_number(current), types, function_name)
+
+
+def _as_number(value: Raw) -> Raw:
+    """Return `value` with Decimals as whole numbers: the library knows its types by name and not this one."""
+    if isinstance(value, Decimal):
+        return 0
+    return [_as_number(part) for part in value] if isinstance(value, list) else value

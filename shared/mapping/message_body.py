@@ -5,17 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from shared.domain.events import EventType, ExecutionEvent
 from shared.domain.identity import message_id
 from shared.domain.message import Message, MessageKind
-from shared.erp.port import Missing, PushContext
+from shared.domain.push import Missing, PushContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from shared.domain.events import ExecutionEvent
+    from shared.domain.message import QueuedMessage
     from shared.domain.works_order import Json, Operation, WorksOrder
-    from shared.store.outbox import QueuedMessage
 
 type UnitLinks = Mapping[str, tuple[str, Decimal]]  # Tascus unit -> (ERP unit, factor)
 
@@ -26,9 +26,18 @@ def missing_for(queued: QueuedMessage, plan: WorksOrder | None, units: UnitLinks
         return Missing("order", queued.event.order_number)
     if queued.operation_id and operation_of(plan, queued.operation_id) is None:
         return Missing("operation", queued.operation_id)
-    if carries_quantity(queued.event) and _factor(queued.event.unit, plan.unit, units) is None:
-        return Missing("unit", queued.event.unit)
+    counted = counted_by(queued)
+    if counted is not None and _factor(counted.unit, plan.unit, units) is None:
+        return Missing("unit", counted.unit)
     return None
+
+
+def counted_by(queued: QueuedMessage) -> ExecutionEvent | None:
+    """Return the event whose pieces the message reports or takes back, None if it is about something else."""
+    kind, event = queued.kind, queued.event
+    if kind is MessageKind.CORRECTION and queued.voided_event is not None:
+        kind, event = queued.voided_kind or kind, queued.voided_event
+    return event if kind is MessageKind.PRODUCTION_REPORTED and carries_quantity(event) else None
 
 
 def operation_of(plan: WorksOrder, operation_id: str) -> Operation | None:
@@ -76,8 +85,8 @@ def message_of(queued: QueuedMessage, plan: WorksOrder, units: UnitLinks) -> Mes
 def body_of(kind: MessageKind, event: ExecutionEvent, plan: WorksOrder, units: UnitLinks) -> dict[str, Json]:
     """Lay out what `event` means for a message of `kind`.
 
-    `last_operation` tells whether its quantity is the order's own output: a good piece on an earlier operation is
-    not finished yet.
+    `last_operation` tells whether its quantity is the order's own output: a good piece on an earlier
+    operation is not finished yet.
     """
     factor = _factor(event.unit, plan.unit, units) or Decimal(1)
     counts = kind is MessageKind.PRODUCTION_REPORTED
@@ -89,20 +98,31 @@ def body_of(kind: MessageKind, event: ExecutionEvent, plan: WorksOrder, units: U
         "work_centre": event.work_centre,
         "operator": event.operator,
         "unit": plan.unit,
-        "good": str(event.good * factor) if counts else "0",
-        "scrap": str(event.scrap * factor) if counts else "0",
-        "rework": str(event.rework * factor) if counts else "0",
+        "good": decimal_text(event.good * factor) if counts else "0",
+        "scrap": decimal_text(event.scrap * factor) if counts else "0",
+        "rework": decimal_text(event.rework * factor) if counts else "0",
         "scrap_reason": event.scrap_reason,
         "rework_reason": event.rework_reason,
         "outcome": None if event.outcome is None else str(event.outcome),
         "serials": list(event.serials),
         "batch": event.batch,
         "time_kind": str(event.time_kind or "run") if timed else None,
-        "seconds": str(event.seconds) if timed else "0",
+        "seconds": decimal_text(event.seconds) if timed else "0",
         "reason": event.reason,
         "last_operation": is_last(plan, event.operation_id),
-        "implied": event.type not in (str(kind), EventType.UNIT_COMPLETED),
+        "implied": is_implied(kind, event),
     }
+
+
+def is_implied(kind: MessageKind, event: ExecutionEvent) -> bool:
+    """Tell whether the message says more than its event did: a start that nobody reported, say."""
+    states_a_fact = kind in (MessageKind.PRODUCTION_REPORTED, MessageKind.TIME_RECORDED)
+    return not states_a_fact and str(event.type) != str(kind)
+
+
+def decimal_text(value: Decimal) -> str:
+    """Plain decimal text: no exponent, no zeros that only arithmetic has added."""
+    return f"{value.normalize():f}" if value else "0"
 
 
 def is_last(plan: WorksOrder, operation_id: str) -> bool:
@@ -125,7 +145,7 @@ def context_of(
     order: dict[str, Json] = {
         "number": plan.number,
         "part": plan.part,
-        "quantity": str(plan.quantity),
+        "quantity": decimal_text(plan.quantity),
         "unit": plan.unit,
         "erp_ref": dict(plan.erp_ref),
         "operations": [{"operation_id": o.operation_id, "erp_ref": dict(o.erp_ref)} for o in plan.operations],

@@ -1,9 +1,8 @@
-"""ERP record -> works order. Pure; a record that cannot be translated raises, the others are none the worse."""
+"""ERP record -> works order. Pure; a record that cannot be translated raises."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.works_order import ErpState, Operation, WorksOrder
@@ -12,7 +11,9 @@ from shared.mapping.conversions import Tables, decimal, integer, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
 
+    from shared.mapping.conversions import Raw
     from shared.mapping.expressions import Value
     from shared.profiles.model import OperationMap, OrdersPull, State
 
@@ -30,7 +31,7 @@ class OrderReader:
         self._settings = settings
         self._tables = Tables(codes, {})
 
-    def facts(self, record: Any) -> Record:
+    def facts(self, record: Raw) -> Record:
         """Return what expressions over `record` see: its fields, and `settings`."""
         if not isinstance(record, dict):
             raise MappingError(f"a record must be an object, not {type(record).__name__}")
@@ -61,7 +62,7 @@ class OrderReader:
             erp_ref=_optional("erp_ref", fields.erp_ref, facts, tables, _object) or {},
         )
 
-    def operation(self, fields: OperationMap, record: Any) -> Operation:
+    def operation(self, fields: OperationMap, record: Raw) -> Operation:
         """Return the operation in `record`.
 
         Raises:
@@ -78,7 +79,7 @@ class OrderReader:
             erp_ref=_optional("erp_ref", fields.erp_ref, facts, tables, _object) or {},
         )
 
-    def name(self, record: Any) -> str:
+    def name(self, record: Raw) -> str:
         """Return the best name a record that could not be read has."""
         try:
             return text(self._map.number(self.facts(record), self._tables)) or "(no number)"
@@ -94,7 +95,7 @@ class OrderReader:
             [self._placed(nested.map, index, record) for index, record in enumerate(records, 1)]
         )
 
-    def _placed(self, fields: OperationMap, index: int, record: Any) -> Operation:
+    def _placed(self, fields: OperationMap, index: int, record: Raw) -> Operation:
         try:
             return self.operation(fields, record)
         except MappingError as error:
@@ -152,14 +153,14 @@ def _optional[T](
         raise MappingError(f"{field}: {error}") from error
 
 
-def _quantity(value: Any) -> Decimal | None:
+def _quantity(value: Raw) -> Decimal | None:
     number = decimal(value)
     if number is not None and number < 0:
         raise MappingError(f"{value!r} is negative")
     return number
 
 
-def _moment(value: Any) -> datetime | None:
+def _moment(value: Raw) -> datetime | None:
     if value is None or value == "":
         return None
     try:
@@ -171,7 +172,7 @@ def _moment(value: Any) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _object(value: Any) -> dict[str, Any] | None:
+def _object(value: Raw) -> dict[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         raise MappingError(f"{value!r} is not an object")
     return value

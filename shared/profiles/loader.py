@@ -1,4 +1,4 @@
-"""YAML -> Profile. A profile that cannot work is refused here, with file, line, key path and the valid values."""
+"""YAML -> Profile. What cannot work is refused, with file, line, key path and the valid values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHIPPED = Path(__file__).parent
 
 @lru_cache(maxsize=32)
 def load_profile(name_or_path: str) -> Profile:
-    """Return the shipped profile called `name_or_path`, or the one in that YAML file. Loaded once per process.
+    """Return the shipped profile called `name_or_path`, or that YAML file's. Loaded once per process.
 
     Raises:
         ConfigurationError: no such profile, or it is wrong; the message says where and what would be valid.
@@ -65,7 +65,7 @@ def _find(name_or_path: str) -> Path:
     path = given if given.suffix in {".yaml", ".yml"} else SHIPPED / f"{name_or_path}.yaml"
     if not path.is_file() or given.name.endswith(".checklist.yaml"):
         raise ConfigurationError(
-            f"no profile {name_or_path!r}; give the path of a .yaml file or one of: {', '.join(shipped_profiles())}"
+            f"no profile {name_or_path!r}; give a .yaml file or one of: {', '.join(shipped_profiles())}"
         )
     return path
 
@@ -82,7 +82,7 @@ def _problem(file: str, lines: dict[KeyPath, int], details: ErrorDetails) -> str
 
 
 def _known(path: Sequence[str | int], lines: dict[KeyPath, int]) -> Iterator[str | int]:
-    """Yield the parts of a pydantic location that are keys of the file; it also names union members and validators."""
+    """Yield those parts of a pydantic location that are keys of the file: it names validators too."""
     so_far: KeyPath = ()
     for part in path:
         if (*so_far, part) in lines:
@@ -125,6 +125,10 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _exact_number(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
+    return Decimal(node.value)
+
+
 def _resolve(tag: str, pattern: str, first: str) -> None:
 
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
@@ -136,6 +140,4 @@ _resolve("int", r"^-?(?:0|[1-9][0-9]*)$", "-0123456789")
 _resolve("float", r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$", "-0123456789")
 _resolve("merge", r"^<<$", "<")
 _Loader.yaml_implicit_resolvers.setdefault("", []).extend(_Loader.yaml_implicit_resolvers.get("~", [])[:1])
-_Loader.add_constructor(
-    "tag:yaml.org,2002:float", lambda loader, node: Decimal(loader.construct_scalar(node))
-)
+_Loader.add_constructor("tag:yaml.org,2002:float", _exact_number)

@@ -2,20 +2,22 @@
 
 Three kinds of text:
 
-- `Expression`: starts with `=`, JMESPath over the facts in scope, with the conversions of `mapping/conversions.py`;
-- `Value`: any YAML; its texts that start with `=` are expressions, all else is literal; an object's key ending in
-  `?` is left out where its value is null;
+- `Expression`: starts with `=`, JMESPath over the facts in scope, with the conversions of
+  `mapping/conversions.py`;
+- `Value`: any YAML; its texts that start with `=` are expressions, all else is literal; an object's key
+  ending in `?` is left out where its value is null;
 - `Template`: text with expressions in `{...}`.
 
 The facts in scope (a wrong name is refused when the profile is loaded):
 
 - everywhere: `settings` (secret ones only under `connection`);
 - in `connection.auth`: `login` (what the log-in or token call gave), `reply` (its reply);
-- in `pull` calls: `since` (watermark minus overlap, null at first), `page` (`size`, `number` from 1, `offset`, `cursor`), and
-  `keys` in `pull.operations`; in `records`, `next` and `number`: also `reply`;
+- in `pull` calls: `since` (watermark minus overlap, null at first), `page` (`size`, `number` from 1,
+  `offset`, `cursor`), and `keys` in `pull.operations`; in `records`, `next` and `number`: also `reply`;
 - in `map`, `key`, `after`, `state.value` and `watermark.value`: the record itself;
-- in `push`: `message` (`id`, `kind`, `sequence`, `operation_id` and its body), `order`, `operation`, `values`, `captured`, `item`
-  (inside `for_each`); in rules, captures, `found` and `expect`: also `reply` (`status`, `headers` in lower case, `body`).
+- in `push`: `message` (`id`, `kind`, `sequence`, `operation_id` and its body), `order`, `operation`,
+  `values`, `captured`, `item` (inside `for_each`); in rules, captures, `found` and `expect`: also `reply`
+  (`status`, `headers` in lower case, `body`).
 
 Durations are seconds. Unknown keys are refused.
 """
@@ -44,16 +46,18 @@ from shared.profiles.scope import check_scopes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shared.mapping.conversions import Raw
+
 READING = frozenset({"GET", "HEAD"})
 
 
-def _expression(source: Any) -> expressions.Expression:
+def _expression(source: Raw) -> expressions.Expression:
     if not isinstance(source, str) or not source.startswith(expressions.MARK):
         raise ValueError(f"{source!r} is not an expression: an expression starts with '{expressions.MARK}'")
     return expressions.Expression(source[len(expressions.MARK) :])
 
 
-def _template(source: Any) -> expressions.Template:
+def _template(source: Raw) -> expressions.Template:
     if not isinstance(source, str):
         raise ValueError(f"{source!r} is not text")  # noqa: TRY004 - pydantic collects ValueErrors
     return expressions.Template(source)
@@ -83,7 +87,7 @@ class Part(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, data: Any) -> Any:
+    def _known_keys(cls, data: Raw) -> Raw:
         valid = {field.alias or name for name, field in cls.model_fields.items()}
         unknown = [key for key in data if key not in valid] if isinstance(data, dict) else []
         if unknown:
@@ -95,11 +99,11 @@ class Part(BaseModel):
         return data
 
 
-# --- what a connection must give ---------------------------------------------------------------------------------
+# --- what a connection must give ----------------------------------------------------------------------------
 
 
 class Setting(Part):
-    """One value a connection gives. A `secret` one holds the NAME of a secret in the vault, never the secret."""
+    """One value a connection gives. A `secret` one holds its NAME in the vault, never the secret."""
 
     type: Literal["text", "url", "integer", "decimal", "boolean", "zone"] = "text"
     help: str
@@ -109,11 +113,11 @@ class Setting(Part):
     choices: tuple[str, ...] = ()
 
 
-# --- calls and what their replies mean ----------------------------------------------------------------------------
+# --- calls and what their replies mean ----------------------------------------------------------------------
 
 
 class Call(Part):
-    """One HTTP request. `path` is joined to `connection.base_url`; null query values and headers are left out."""
+    """One HTTP request. `path` joins `connection.base_url`; null query values and headers are left out."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "POST"
     path: Template
@@ -124,10 +128,10 @@ class Call(Part):
 
 
 class Rule(Part):
-    """What a reply means where its HTTP status alone lies. The first rule that fits counts; else the status does.
+    """What a reply means where its status alone lies. The first rule that fits counts, else the status.
 
-    `look`: ask the step's `find` at once; only where that finds nothing does the verdict stand. For ERPs that refuse
-    with the same words what is already done and what cannot be done.
+    `look`: ask the step's `find` at once; only where that finds nothing does the verdict stand. For ERPs that
+    refuse with the same words what is already done and what cannot be done.
     """
 
     status: tuple[int, ...] = ()  # empty: any status
@@ -144,14 +148,14 @@ class Rule(Part):
 
 
 class Expectation(Part):
-    """One comparison of what the ERP holds with what it should hold. `otherwise` is what a difference means."""
+    """One comparison of what the ERP holds with what it should. `otherwise`: what a difference means."""
 
     that: Expression
     otherwise: Literal["warn", "retry", "park"] = "warn"
     reason: Template
 
 
-# --- connection ---------------------------------------------------------------------------------------------------
+# --- connection ---------------------------------------------------------------------------------------------
 
 
 class NoAuth(Part):
@@ -240,7 +244,7 @@ class Connection(Part):
     probe: Call  # a cheap read that fails when the ERP or our credentials do
 
 
-# --- in: pull -----------------------------------------------------------------------------------------------------
+# --- in: pull -----------------------------------------------------------------------------------------------
 
 
 class NoPaging(Part):
@@ -274,7 +278,7 @@ class KeysetPaging(Part):
 
 
 class OffsetPaging(Part):
-    """`page.offset` counts records. Records that move between pages may be missed: the reconciling pass finds them."""
+    """`page.offset` counts records. What moves between pages is missed until the reconciling pass."""
 
     kind: Literal["offset"]
 
@@ -301,21 +305,23 @@ Paging = Annotated[
 class Watermark(Part):
     """How far a pull has read, by the ERP's own clock.
 
-    `instant`: compared in time, text without offset is local to `zone`, and `since` is set back by `overlap` seconds plus
-    `resolution` (ERPs stamp rows before they commit them). `text` and `integer`: an ERP's own version counter.
-    `ascending`: records come sorted by it, so every page may move the watermark; otherwise only the last page does.
+    `instant`: compared in time, text without offset is local to `zone`, and `since` is set back by `overlap`
+    seconds plus `resolution` (ERPs stamp rows before they commit them). `text` and `integer`: an ERP's own
+    version counter.
+    `ascending`: records come sorted by it, so every page may move the watermark; otherwise only the last page
+    does.
     """
 
     value: Expression
     kind: Literal["instant", "text", "integer"] = "instant"
-    zone: Value = expressions.Value("UTC")
+    zone: Value | None = None  # the IANA zone of values without offset; left out: UTC
     resolution: float = Field(default=1, ge=0)
     overlap: float = Field(default=60, ge=0)
     ascending: bool = False
 
 
 class State(Part):
-    """What the ERP's own words for an order's state mean. `ignored` records are not ours yet; other words are refused."""
+    """What the ERP's words for an order's state mean. `ignored` ones are not ours yet; others are refused."""
 
     value: Expression
     released: tuple[str, ...]
@@ -325,7 +331,7 @@ class State(Part):
 
 
 class OperationMap(Part):
-    """One operation, from its record. Standard times in seconds; `erp_ref` is what pushes need to find it again."""
+    """One operation, from its record. Standard times in seconds; `erp_ref` is for pushes to find it."""
 
     operation_id: Value
     position: Value
@@ -403,7 +409,7 @@ class Pull(Part):
         return self
 
 
-# --- out: push ----------------------------------------------------------------------------------------------------
+# --- out: push ----------------------------------------------------------------------------------------------
 
 
 class Find(Part):
@@ -424,12 +430,12 @@ class ReadBack(Part):
 class Step(Part):
     """One call with one effect.
 
-    `on_unknown` says what to do when the step was sent and no reply was read: `find` looks in the ERP, `park` leaves it to a
-    person, `resend` sends again and needs `idempotent_because`. Left out: `find` if there is one, `resend` for reads and
-    with an `idempotency_header`, else `park`.
+    `on_unknown` says what to do when the step was sent and no reply was read: `find` looks in the ERP, `park`
+    leaves it to a person, `resend` sends again and needs `idempotent_because`. Left out: `find` if there is
+    one, `resend` for reads and with an `idempotency_header`, else `park`.
 
-    `back_to` names an earlier step to go on with once this one is done: a loop over what a read shows is left, which
-    ends when the `when` of its steps no longer holds.
+    `back_to` names an earlier step to go on with once this one is done: a loop over what a read shows is
+    left, which ends when the `when` of its steps no longer holds.
     """
 
     name: str = Field(pattern="^[a-z][a-z0-9_]*$")
@@ -471,7 +477,7 @@ class ForEach(Part):
     steps: tuple[Step, ...] = Field(min_length=1)
 
 
-def _step_or_repetition(part: Any) -> str:
+def _step_or_repetition(part: Raw) -> str:
     return (
         "for_each" if isinstance(part, ForEach) or (isinstance(part, dict) and "for_each" in part) else "step"
     )
@@ -485,8 +491,8 @@ AnyStep = Annotated[
 class Push(Part):
     """Out: the steps that tell the ERP one kind of fact, or the reason why it has no place for it.
 
-    `values` are worked out before the first call; only there may `link`, `lookup` and `need` be used: what they miss
-    holds the message before anything has reached the ERP.
+    `values` are worked out before the first call; only there may `link`, `lookup` and `need` be used: what
+    they miss holds the message before anything has reached the ERP.
     """
 
     exempt: str | None = None
@@ -518,7 +524,7 @@ class Push(Part):
             yield from step.steps if isinstance(step, ForEach) else (step,)
 
 
-# --- the whole ----------------------------------------------------------------------------------------------------
+# --- the whole ----------------------------------------------------------------------------------------------
 
 
 class Profile(Part):
@@ -539,7 +545,7 @@ class Profile(Part):
         missing = [kind.value for kind in MessageKind if kind not in self.push]
         if missing:
             raise ValueError(
-                f'push: {", ".join(missing)} neither pushed nor exempt; give `steps` or `exempt: "<the reason>"`'
+                f'push: {", ".join(missing)} neither pushed nor exempt; give `steps` or `exempt: "<why>"`'
             )
         check_scopes(self)
         return self

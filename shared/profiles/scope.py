@@ -1,4 +1,4 @@
-"""Which facts an expression may read where: a misspelt one is refused when the profile loads, not on a live order."""
+"""Which facts an expression may read where: a misspelt one is refused when the profile loads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from shared.mapping.expressions import Expression, Template, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from shared.mapping.conversions import Raw
 
     type Path = tuple[str | int, ...]
     type Found = tuple[Path, Expression]
@@ -37,7 +39,7 @@ def check_scopes(profile: BaseModel) -> None:
         if holding and path[0] == "push" and path[2] != "values":
             _refuse(
                 path,
-                f"{min(holding)}() belongs in `values` of the push, so that a missing code holds the message before any call",
+                f"{min(holding)}() belongs in `values`: a missing code holds the message before any call",
             )
 
 
@@ -62,7 +64,7 @@ def _reads_record(names: list[str]) -> bool:
     return bool(READS_RECORD.intersection(names)) or names[-2:] == ["watermark", "value"]
 
 
-def _expressions(part: Any, path: Path) -> Iterator[Found]:
+def _expressions(part: Raw, path: Path) -> Iterator[Found]:
     if isinstance(part, Expression):
         yield path, part
     elif isinstance(part, Template | Value):
@@ -72,7 +74,7 @@ def _expressions(part: Any, path: Path) -> Iterator[Found]:
             yield from _expressions(child, (*path, name))
 
 
-def _children(part: Any) -> Iterator[tuple[str | int, Any]]:
+def _children(part: Raw) -> Iterator[tuple[str | int, Any]]:
     if isinstance(part, BaseModel):
         return iter(part)
     if isinstance(part, dict):

@@ -35,7 +35,7 @@ def floor_batches(events: Sequence[Any], received_at: str) -> list[str]:
     current: list[bytes] = []
     size = 0
     for event in events:
-        packed = orjson.dumps(event)
+        packed = orjson.dumps(event, default=str)  # an exact number travels as text, which is as good
         if current and size + len(packed) > LARGEST:
             batches.append(_floor_message(current, received_at))
             current, size = [], 0

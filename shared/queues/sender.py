@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.errors import QueueUnavailable
@@ -23,6 +24,10 @@ class QueueSender(Protocol):
 
     async def send(self, queue: str, texts: Sequence[str], delay: timedelta = SOON) -> None:
         """Put every text on `queue`, visible after `delay`."""
+        ...
+
+    async def depth(self, queue: str) -> int:
+        """Return roughly how many messages are on `queue`, hidden ones included; 0 if it was never made."""
         ...
 
     async def close(self) -> None:
@@ -54,12 +59,24 @@ class StorageQueues:
         except (AzureError, TimeoutError, OSError) as error:
             raise QueueUnavailable(f"queue {queue!r} cannot be reached: {type(error).__name__}") from error
 
+    async def depth(self, queue: str) -> int:
+        """Return roughly how many messages are on `queue`, hidden ones included. Raises QueueUnavailable."""
+        from azure.core.exceptions import AzureError, ResourceNotFoundError  # noqa: PLC0415 - heavy
+
+        try:
+            properties = await self._client(queue).get_queue_properties(timeout=int(self._timeout))
+        except ResourceNotFoundError:
+            return 0
+        except (AzureError, TimeoutError, OSError) as error:
+            raise QueueUnavailable(f"queue {queue!r} cannot be reached: {type(error).__name__}") from error
+        return properties.approximate_message_count or 0
+
     async def _send_all(self, client: QueueClient, texts: Sequence[str], delay: timedelta) -> None:
         async def one(text: str) -> None:
             async with self._gate:
                 await client.send_message(
                     text,
-                    visibility_timeout=int(delay.total_seconds()),
+                    visibility_timeout=ceil(delay.total_seconds()),  # never sooner than asked
                     time_to_live=FOREVER,
                     timeout=int(self._timeout),
                 )
@@ -80,7 +97,11 @@ class StorageQueues:
             "message_encode_policy": TextBase64EncodePolicy(),
             "connection_timeout": self._timeout,
             "read_timeout": self._timeout,
+            # Once more and at once: the SDK's own 15 seconds would be the floor's, who waits for this answer.
             "retry_total": 1,
+            "initial_backoff": 0,
+            "increment_base": 0,
+            "random_jitter_range": 0,
         }
         if "uri" in self._storage:
             return QueueClient(self._storage["uri"], queue, credential=self._identity(), **options)

@@ -53,7 +53,8 @@ class Store:
         """`prepare` runs once, before the first unit of work; while it fails, SQL counts as away."""
         self.engine = make_engine(url, busy_seconds)
         self._prepare = prepare
-        self._preparing = threading.Lock()
+        self._preparing = threading.RLock()  # what prepares writes through this very store
+        self._ready = prepare is None
         writers = 1 if self.engine.dialect.name == "sqlite" else 8
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="sql-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="sql-read")
@@ -82,7 +83,8 @@ class Store:
         return self._attempt(work, "DEFERRED")
 
     def _make_ready(self) -> None:
-        if self._prepare is None:
+        """Hold everybody back until `prepare` has gone through; the next caller tries again if it fails."""
+        if self._ready:
             return
         with self._preparing:
             prepare, self._prepare = self._prepare, None
@@ -93,6 +95,7 @@ class Store:
             except BaseException as error:
                 self._prepare = prepare
                 raise translated(error) from error
+            self._ready = True
 
     def _attempt[T](self, work: Callable[[Connection], T], begin: str) -> T:
         for attempt in range(1, TRIES + 1):

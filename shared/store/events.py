@@ -8,29 +8,40 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, union_all
 
 from shared.domain.events import EventType, ExecutionEvent, Outcome, TimeKind
-from shared.store.bulk import insert_rows, keys_of, update_rows
+from shared.store.bulk import insert_rows, keys_of, on_keys, update_rows
 from shared.store.tables import execution_event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Executable, Subquery
 
 
-def known_and_voided(connection: Connection, keys: Sequence[str]) -> tuple[set[str], dict[str, str]]:
-    """Tell which of `keys` are recorded already, and which are taken back by a correction recorded earlier.
+def known_and_voided(connection: Connection, orders: Mapping[str, str]) -> tuple[set[str], dict[str, str]]:
+    """Tell which events are recorded already, and which are taken back by a correction recorded earlier.
 
-    The second part maps the voided key to the correction's key: a correction may overtake what it corrects.
+    `orders` maps event key to order key: a correction only reaches events of its own works order. The second part
+    of the answer maps the voided key to the correction's key: a correction may overtake what it corrects.
     """
-    table, wanted = execution_event, keys_of(connection, keys)
-    recorded = select(table.c.event_key, table.c.voids).join(wanted, table.c.event_key == wanted.c.value)
-    voiding = select(table.c.event_key, table.c.voids).join(wanted, table.c.voids == wanted.c.value)
-    wanted_keys = set(keys)
-    rows = connection.execute(union_all(recorded, voiding)).all()
-    known = {row.event_key for row in rows if row.event_key in wanted_keys}
-    voided = {row.voids: row.event_key for row in rows if row.voids in wanted_keys}
+    rows = _recorded_or_voiding(connection, list(orders)).all()
+    known = {row.event_key for row in rows if row.event_key in orders}
+    voided = {
+        row.voids: row.event_key for row in rows if row.voids and orders.get(row.voids) == row.order_key
+    }
     return known, voided
+
+
+@on_keys
+def _recorded_or_voiding(wanted: Subquery) -> Executable:
+    table = execution_event
+    recorded = select(table.c.event_key, table.c.voids, table.c.order_key).join(
+        wanted, table.c.event_key == wanted.c.value
+    )
+    voiding = select(table.c.event_key, table.c.voids, table.c.order_key).join(
+        wanted, table.c.voids == wanted.c.value
+    )
+    return union_all(recorded, voiding)
 
 
 def insert_events(

@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from shared.domain.identity import operation_key
 from shared.domain.state import OperationState, Status
-from shared.store.bulk import insert_rows, keys_of, update_rows
+from shared.store.bulk import insert_rows, keys_of, on_keys, update_rows
 from shared.store.tables import operation_state, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Executable, Subquery
 
 
 @dataclass(slots=True)
@@ -41,16 +41,19 @@ class FloorOrder:
 def lock(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> dict[str, FloorOrder]:
     """Take the stream rows of `orders` (order key -> connection, number), creating those that are new."""
     keys = sorted(orders)
-    if _touch(connection, keys) < len(keys):
+    if _touch(connection, keys).rowcount < len(keys):
         _create_missing(connection, orders)
         _touch(connection, keys)
     return _load(connection, keys)
 
 
-def _touch(connection: Connection, keys: Sequence[str]) -> int:
-    wanted = keys_of(connection, keys)
-    statement = update(stream).values(next_sequence=stream.c.next_sequence)
-    return connection.execute(statement.where(stream.c.stream_key == wanted.c.value)).rowcount
+@on_keys
+def _touch(wanted: Subquery) -> Executable:
+    return (
+        update(stream)
+        .values(next_sequence=stream.c.next_sequence)
+        .where(stream.c.stream_key == wanted.c.value)
+    )
 
 
 def _create_missing(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> None:
@@ -75,8 +78,8 @@ def _create_missing(connection: Connection, orders: Mapping[str, tuple[str, str]
     insert_rows(connection, stream, fresh)
 
 
-def _load(connection: Connection, keys: Sequence[str]) -> dict[str, FloorOrder]:
-    wanted = keys_of(connection, keys)
+@on_keys
+def _with_operations(wanted: Subquery) -> Executable:
     joined = stream.join(wanted, stream.c.stream_key == wanted.c.value).outerjoin(
         operation_state, operation_state.c.order_key == stream.c.stream_key
     )
@@ -94,8 +97,12 @@ def _load(connection: Connection, keys: Sequence[str]) -> dict[str, FloorOrder]:
             if column.name not in ("operation_key", "order_key", "status")
         ),
     ]
+    return select(*columns).select_from(joined)
+
+
+def _load(connection: Connection, keys: Sequence[str]) -> dict[str, FloorOrder]:
     found: dict[str, FloorOrder] = {}
-    for row in connection.execute(select(*columns).select_from(joined)).mappings():
+    for row in _with_operations(connection, keys).mappings():
         order = found.get(row["stream_key"])
         if order is None:
             order = found[row["stream_key"]] = _order_from(row)
@@ -226,6 +233,11 @@ def save_streams(connection: Connection, changes: Sequence[StreamChange]) -> Non
 
 def wake(connection: Connection, keys: Sequence[str], due_at: datetime) -> None:
     """Make the given streams due at `due_at` unless they are due, or waiting for their turn, already."""
-    wanted = keys_of(connection, keys)
+    if keys:
+        _wake(connection, keys, due_at=due_at)
+
+
+@on_keys
+def _wake(wanted: Subquery) -> Executable:
     asleep = (stream.c.stream_key == wanted.c.value) & stream.c.due_at.is_(None)
-    connection.execute(update(stream).values(due_at=due_at).where(asleep))
+    return update(stream).values(due_at=bindparam("due_at", type_=stream.c.due_at.type)).where(asleep)

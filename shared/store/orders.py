@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sqlalchemy import select, update
 
-from shared.domain.identity import operation_key
+from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.works_order import ErpState, Operation, WorksOrder
-from shared.store.bulk import insert_rows, keys_of, update_rows
+from shared.store.bulk import insert_rows, keys_of, on_keys, update_rows
 from shared.store.tables import operation, works_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Executable, Subquery
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """A works order as stored. `proposed` is a change in mid-flight that still waits for a person."""
+    """A works order as stored.
+
+    `proposed` is a change in mid-flight that still waits for a person: `changes` (field -> [before, after]) and the
+    whole `plan` as the ERP states it (shared.domain.plan_json).
+    """
 
     key: str
     connection: str
@@ -32,36 +37,63 @@ class StoredOrder:
 
 
 def load_orders(connection: Connection, keys: Sequence[str]) -> dict[str, StoredOrder]:
-    """Read works orders with their present operations, by order key; two statements however many."""
-    wanted = keys_of(connection, keys)
-    orders = (
-        connection.execute(select(works_order).join(wanted, works_order.c.order_key == wanted.c.value))
-        .mappings()
-        .all()
-    )
-    routings = load_routings(connection, keys)
-    return {row["order_key"]: _order_from(row, routings.get(row["order_key"], ())) for row in orders}
+    """Read works orders with their present operations, by order key; at most two statements however many.
+
+    An order read before and not written since is taken from memory: plans change seldom, events come all the time.
+    """
+    rows = _headers(connection, keys).mappings().all()
+    found = {row["order_key"]: _recent.get((row["order_key"], row["version"])) for row in rows}
+    changed = [row for row in rows if found[row["order_key"]] is None]
+    if changed:
+        routings = load_routings(connection, [row["order_key"] for row in changed])
+        for row in changed:
+            order = _order_from(row, routings.get(row["order_key"], ()))
+            found[row["order_key"]] = order
+            _remember(row["order_key"], row["version"], order)
+    return {key: order for key, order in found.items() if order is not None}
 
 
-def fingerprints(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """Return the fingerprint of what the ERP last stated, by order key, of those orders that are known."""
-    wanted = keys_of(connection, keys)
-    statement = select(works_order.c.order_key, works_order.c.fingerprint, works_order.c.vanished_at)
-    rows = connection.execute(statement.join(wanted, works_order.c.order_key == wanted.c.value))
-    return {row.order_key: row.fingerprint if row.vanished_at is None else "" for row in rows}
+@on_keys
+def _headers(wanted: Subquery) -> Executable:
+    return select(works_order).join(wanted, works_order.c.order_key == wanted.c.value)
 
 
-def load_routings(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[Operation, ...]]:
-    """Read the operations of the given orders, by order key, in routing sequence; vanished ones are left out."""
-    wanted = keys_of(connection, keys)
-    statement = (
+REMEMBERED = 20_000  # orders; some 40 MB
+_recent: dict[tuple[str, str], StoredOrder] = {}
+
+
+def _remember(key: str, version: str, order: StoredOrder) -> None:
+    if len(_recent) >= REMEMBERED:
+        _recent.clear()
+    _recent[key, version] = order
+
+
+@on_keys
+def _routings(wanted: Subquery) -> Executable:
+    return (
         select(operation)
         .join(wanted, operation.c.order_key == wanted.c.value)
         .where(operation.c.vanished_at.is_(None))
         .order_by(operation.c.position, operation.c.operation_id)
     )
+
+
+@on_keys
+def _fingerprints(wanted: Subquery) -> Executable:
+    columns = select(works_order.c.order_key, works_order.c.fingerprint, works_order.c.vanished_at)
+    return columns.join(wanted, works_order.c.order_key == wanted.c.value)
+
+
+def fingerprints(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Return the fingerprint of what the ERP last stated, by order key, of those orders that are known."""
+    rows = _fingerprints(connection, keys)
+    return {row.order_key: row.fingerprint if row.vanished_at is None else "" for row in rows}
+
+
+def load_routings(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[Operation, ...]]:
+    """Read the operations of the given orders, by order key, in routing sequence; vanished ones are left out."""
     routings: dict[str, list[Operation]] = {}
-    for row in connection.execute(statement).mappings():
+    for row in _routings(connection, keys).mappings():
         routings.setdefault(row["order_key"], []).append(_operation_from(row))
     return {key: tuple(operations) for key, operations in routings.items()}
 
@@ -167,6 +199,7 @@ def _order_row(write: OrderWrite, now: datetime) -> dict[str, Any]:
         "erp_state": plan.erp_state,
         "erp_ref": dict(plan.erp_ref),
         "fingerprint": write.fingerprint,
+        "version": uuid4().hex[:KEY_LENGTH],
         "proposed": write.proposed,
         "changed_at": now,
         "vanished_at": None,
@@ -204,7 +237,11 @@ def open_orders(connection: Connection, name: str) -> dict[str, str]:
 def mark_vanished(connection: Connection, keys: Sequence[str], now: datetime) -> None:
     """Note that the ERP no longer lists these orders as open."""
     wanted = keys_of(connection, keys)
-    statement = update(works_order).values(vanished_at=now).where(works_order.c.order_key == wanted.c.value)
+    statement = (
+        update(works_order)
+        .values(vanished_at=now, version=uuid4().hex[:KEY_LENGTH])
+        .where(works_order.c.order_key == wanted.c.value)
+    )
     connection.execute(statement)
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 
-from shared.domain.derive import Draft, SentMessage
-from shared.domain.message import MessageKind, MessageState, Progress
-from shared.store.bulk import insert_rows, keys_of, rows_of, update_rows
+from shared.domain.message import MessageKind, MessageState, Progress, QueuedMessage
+from shared.domain.take_back import SentMessage
+from shared.store.bulk import insert_rows, keys_of, on_keys, on_rows, rows_of, update_rows
 from shared.store.events import from_row
 from shared.store.tables import connection_state, delivery_attempt, execution_event, outbound_message, stream
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Subquery
+    from sqlalchemy import Connection, Executable, Subquery
 
+    from shared.domain.derive import Draft
     from shared.domain.events import ExecutionEvent
+    from shared.store.bulk import Shape
 
 OPEN = (MessageState.PENDING, MessageState.HELD)
 
@@ -48,32 +50,33 @@ def insert_messages(connection: Connection, placed: Sequence[tuple[str, int, Dra
     insert_rows(connection, outbound_message, rows)
 
 
-def messages_of_events(
-    connection: Connection, stream_keys: Sequence[str], event_keys: set[str]
-) -> dict[str, list[SentMessage]]:
-    """Return what the given events of the given streams have caused, by event key; voided ones and corrections left out."""
-    table, wanted = outbound_message, keys_of(connection, stream_keys)
-    statement = (
-        select(
-            table.c.sequence,
-            table.c.event_key,
-            table.c.kind,
-            table.c.state,
-            table.c.intent_at,
-            table.c.progress,
-        )
-        .join(wanted, table.c.stream_key == wanted.c.value)
-        .where(table.c.state != MessageState.VOIDED, table.c.kind != MessageKind.CORRECTION)
-        .order_by(table.c.stream_key, table.c.sequence)
-    )
-    found: dict[str, list[SentMessage]] = {key: [] for key in event_keys}
-    for row in connection.execute(statement):
-        if row.event_key in event_keys:
-            never_sent = row.state != MessageState.DONE and row.intent_at is None and row.progress is None
-            found[row.event_key].append(
-                SentMessage(row.sequence, MessageKind(row.kind), untouched=never_sent)
-            )
+def messages_that_count(connection: Connection, stream_keys: Sequence[str]) -> dict[str, list[SentMessage]]:
+    """Return the messages of the streams in sequence, but for corrections, what they take back, and what is voided."""
+    rows = _all_messages(connection, stream_keys).all()
+    reversed_ = {(row.stream_key, row.voids_sequence) for row in rows if row.voids_sequence is not None}
+    found: dict[str, list[SentMessage]] = {key: [] for key in stream_keys}
+    for row in rows:
+        if row.state == MessageState.VOIDED or row.kind == MessageKind.CORRECTION:
+            continue
+        if (row.stream_key, row.sequence) not in reversed_:
+            found[row.stream_key].append(_sent(row))
     return found
+
+
+@on_keys
+def _all_messages(wanted: Subquery) -> Executable:
+    names = ("stream_key", "sequence", "operation_id", "event_key", "kind", "state", "intent_at", "progress")
+    table = outbound_message
+    columns = select(*(table.c[name] for name in names), table.c.voids_sequence)
+    mine = columns.join(wanted, table.c.stream_key == wanted.c.value)
+    return mine.order_by(table.c.stream_key, table.c.sequence)
+
+
+def _sent(row: Any) -> SentMessage:  # noqa: ANN401 - a SQLAlchemy row
+    never_sent = row.state != MessageState.DONE and row.intent_at is None and row.progress is None
+    return SentMessage(
+        row.sequence, MessageKind(row.kind), row.operation_id, row.event_key, untouched=never_sent
+    )
 
 
 def void_messages(connection: Connection, places: Sequence[tuple[str, int]], now: datetime) -> None:
@@ -114,25 +117,8 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuedMessage:
-    """A message that waits in its stream, with the event it tells of and, for corrections, what it takes back."""
-
-    stream_key: str
-    sequence: int
-    kind: MessageKind
-    operation_id: str
-    state: MessageState
-    attempts: int
-    progress: Progress
-    event: ExecutionEvent
-    voided_sequence: int | None = None
-    voided_kind: MessageKind | None = None
-    voided_event: ExecutionEvent | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Backlog:
-    """What a lease holder has to do: open messages in sequence, parked ones that may bar them, and the mark to compare."""
+    """What a lease holder has to do: open messages in sequence, parked ones that may bar them, the mark to compare."""
 
     messages: Sequence[QueuedMessage]
     parked: Sequence[tuple[MessageKind, str]]  # kind and operation id
@@ -143,36 +129,48 @@ def take(
     connection: Connection, stream_keys: Sequence[str], owner: str, now: datetime, until: datetime
 ) -> dict[str, Lease]:
     """Lease those of the streams that nobody else holds; `owner` must be unique to this call."""
-    wanted = keys_of(connection, stream_keys)
+    _claim(connection, stream_keys, owner=owner, now=now, until=until)
+    return {
+        row["stream_key"]: _lease_from(row)
+        for row in _claimed(connection, stream_keys, owner=owner).mappings()
+    }
+
+
+def _lease_from(row: Any) -> Lease:  # noqa: ANN401 - a SQLAlchemy row mapping
+    return Lease(
+        row["stream_key"], row["lease_token"], row["connection"], row["order_number"], row["failures"]
+    )
+
+
+@on_keys
+def _claim(wanted: Subquery) -> Executable:
+    now, until = bindparam("now", type_=stream.c.due_at.type), bindparam("until", type_=stream.c.due_at.type)
     free = or_(stream.c.lease_until.is_(None), stream.c.lease_until < now)
     changes = {
-        "lease_owner": owner,
+        "lease_owner": bindparam("owner"),
         "lease_token": stream.c.lease_token + 1,
         "lease_until": until,
         "due_at": until,
     }
-    connection.execute(update(stream).values(changes).where(stream.c.stream_key == wanted.c.value, free))
-    mine = (
-        select(
-            stream.c.stream_key,
-            stream.c.lease_token,
-            stream.c.connection,
-            stream.c.order_number,
-            stream.c.failures,
-        )
-        .join(wanted, stream.c.stream_key == wanted.c.value)
-        .where(stream.c.lease_owner == owner)
-    )
-    return {row.stream_key: Lease(*row) for row in connection.execute(mine)}
+    return update(stream).values(changes).where(stream.c.stream_key == wanted.c.value, free)
+
+
+@on_keys
+def _claimed(wanted: Subquery) -> Executable:
+    names = ("stream_key", "lease_token", "connection", "order_number", "failures")
+    mine = select(*(stream.c[name] for name in names)).join(wanted, stream.c.stream_key == wanted.c.value)
+    return mine.where(stream.c.lease_owner == bindparam("owner"))
+
+
+@on_keys
+def _marks(wanted: Subquery) -> Executable:
+    columns = select(stream.c.stream_key, stream.c.next_sequence)
+    return columns.join(wanted, stream.c.stream_key == wanted.c.value)
 
 
 def backlog(connection: Connection, stream_keys: Sequence[str], limit: int) -> dict[str, Backlog]:
     """Read up to `limit` open messages of each stream, in sequence, with their events."""
-    wanted = keys_of(connection, stream_keys)
-    marks = select(stream.c.stream_key, stream.c.next_sequence).join(
-        wanted, stream.c.stream_key == wanted.c.value
-    )
-    next_sequence = {row.stream_key: row.next_sequence for row in connection.execute(marks)}
+    next_sequence = {row.stream_key: row.next_sequence for row in _marks(connection, stream_keys)}
     messages = _open_messages(connection, stream_keys, limit)
     parked = _parked(connection, stream_keys)
     return {
@@ -184,7 +182,18 @@ def backlog(connection: Connection, stream_keys: Sequence[str], limit: int) -> d
 def _open_messages(
     connection: Connection, stream_keys: Sequence[str], limit: int
 ) -> dict[str, list[QueuedMessage]]:
-    table, wanted = outbound_message, keys_of(connection, stream_keys)
+    rows = _first_open(connection, stream_keys, limit=limit).mappings().all()
+    corrections = [(row["m_stream_key"], row["m_voids_sequence"]) for row in rows if row["m_voids_sequence"]]
+    voided = _voided(connection, corrections)
+    found: dict[str, list[QueuedMessage]] = {}
+    for row in rows:
+        found.setdefault(row["m_stream_key"], []).append(_queued(row, voided))
+    return found
+
+
+@on_keys
+def _first_open(wanted: Subquery) -> Executable:
+    table = outbound_message
     place = func.row_number().over(partition_by=table.c.stream_key, order_by=table.c.sequence).label("place")
     numbered = (
         select(table, place)
@@ -193,21 +202,12 @@ def _open_messages(
         .where(table.c.sequence >= stream.c.head, table.c.state.in_(OPEN))
         .subquery("numbered")
     )
-    statement = (
+    return (
         select(*(numbered.c[name].label(f"m_{name}") for name in MESSAGE_COLUMNS), execution_event)
         .join(execution_event, execution_event.c.event_key == numbered.c.event_key)
-        .where(numbered.c.place <= limit)
+        .where(numbered.c.place <= bindparam("limit"))
         .order_by(numbered.c.stream_key, numbered.c.sequence)
     )
-    rows = connection.execute(statement).mappings().all()
-    voided = _voided(
-        connection,
-        [(row["m_stream_key"], row["m_voids_sequence"]) for row in rows if row["m_voids_sequence"]],
-    )
-    found: dict[str, list[QueuedMessage]] = {}
-    for row in rows:
-        found.setdefault(row["m_stream_key"], []).append(_queued(row, voided))
-    return found
 
 
 MESSAGE_COLUMNS = (
@@ -280,16 +280,18 @@ def _places(connection: Connection, places: Sequence[tuple[str, int]]) -> Subque
 
 
 def _parked(connection: Connection, stream_keys: Sequence[str]) -> dict[str, list[tuple[MessageKind, str]]]:
-    table, wanted = outbound_message, keys_of(connection, stream_keys)
-    statement = (
-        select(table.c.stream_key, table.c.kind, table.c.operation_id)
-        .join(wanted, table.c.stream_key == wanted.c.value)
-        .where(table.c.state == MessageState.PARKED)
-    )
     found: dict[str, list[tuple[MessageKind, str]]] = {}
-    for row in connection.execute(statement):
+    for row in _parked_messages(connection, stream_keys):
         found.setdefault(row.stream_key, []).append((MessageKind(row.kind), row.operation_id))
     return found
+
+
+@on_keys
+def _parked_messages(wanted: Subquery) -> Executable:
+    table = outbound_message
+    columns = select(table.c.stream_key, table.c.kind, table.c.operation_id)
+    mine = columns.join(wanted, table.c.stream_key == wanted.c.value)
+    return mine.where(table.c.state == MessageState.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +368,7 @@ def record(connection: Connection, entries: Sequence[Entry], worker: str, now: d
     _write_intents(connection, valid, now)
     _write_attempts(connection, valid, worker)
     _write_deliveries(connection, valid, now)
-    overtaken = _release(connection, valid)
+    overtaken = _release(connection, valid, now)
     return [_fate(entry, holding, voided, overtaken) for entry in entries]
 
 
@@ -382,32 +384,46 @@ def _fate(
 
 def _voided_intents(connection: Connection, entries: Sequence[Entry]) -> set[tuple[str, int]]:
     """Find intents for messages that a correction took out since their stream was read."""
+    rows = [
+        {"stream_key": entry.lease.stream_key, "sequence": entry.intent}
+        for entry in entries
+        if entry.intent is not None
+    ]
+    return {(row.stream_key, row.sequence) for row in _voided_among(connection, rows)} if rows else set()
+
+
+PLACE: Shape = {name: outbound_message.c[name].type for name in ("stream_key", "sequence")}
+LEASED: Shape = {name: stream.c[name].type for name in ("stream_key", "lease_token", "lease_until")}
+
+
+@on_rows(PLACE)
+def _voided_among(given: Subquery) -> Executable:
     table = outbound_message
-    places = [(entry.lease.stream_key, entry.intent) for entry in entries if entry.intent is not None]
-    if not places:
-        return set()
-    given = _places(connection, places)
     same = and_(table.c.stream_key == given.c.stream_key, table.c.sequence == given.c.sequence)
-    statement = (
-        select(table.c.stream_key, table.c.sequence)
-        .join(given, same)
-        .where(table.c.state == MessageState.VOIDED)
-    )
-    return {(row.stream_key, row.sequence) for row in connection.execute(statement)}
+    voided = select(table.c.stream_key, table.c.sequence).join(given, same)
+    return voided.where(table.c.state == MessageState.VOIDED)
 
 
 def _renew(connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
-    columns = {name: stream.c[name].type for name in ("stream_key", "lease_token", "lease_until")}
+    """Prolong the leases that still hold; return the token of every stream that is held by one of `entries`."""
     rows = [
         {"stream_key": entry.lease.stream_key, "lease_token": entry.lease.token, "lease_until": entry.until}
         for entry in entries
     ]
-    given = rows_of(connection, columns, rows)
+    _prolong(connection, rows)
+    return {row.stream_key: row.lease_token for row in _still_held(connection, rows)}
+
+
+@on_rows(LEASED)
+def _prolong(given: Subquery) -> Executable:
     same = and_(stream.c.stream_key == given.c.stream_key, stream.c.lease_token == given.c.lease_token)
-    changes = {"lease_until": given.c.lease_until, "due_at": given.c.lease_until}
-    connection.execute(update(stream).values(changes).where(same))
-    held = select(stream.c.stream_key, stream.c.lease_token).join(given, same)
-    return {row.stream_key: row.lease_token for row in connection.execute(held)}
+    return update(stream).values(lease_until=given.c.lease_until, due_at=given.c.lease_until).where(same)
+
+
+@on_rows(LEASED)
+def _still_held(given: Subquery) -> Executable:
+    same = and_(stream.c.stream_key == given.c.stream_key, stream.c.lease_token == given.c.lease_token)
+    return select(stream.c.stream_key, stream.c.lease_token).join(given, same)
 
 
 def _write_outcomes(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
@@ -427,7 +443,8 @@ def _write_outcomes(connection: Connection, entries: Sequence[Entry], now: datet
         for entry in entries
         for outcome in entry.outcomes
     ]
-    update_rows(connection, outbound_message, ["stream_key", "sequence"], rows)
+    # a correction may have voided a message its lane had not yet announced: that stands
+    update_rows(connection, outbound_message, ["stream_key", "sequence"], rows, "state", OPEN)
 
 
 def _write_intents(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
@@ -436,9 +453,7 @@ def _write_intents(connection: Connection, entries: Sequence[Entry], now: dateti
         for entry in entries
         if entry.intent is not None
     ]
-    update_rows(
-        connection, outbound_message, ["stream_key", "sequence"], rows, outbound_message.c.state.in_(OPEN)
-    )
+    update_rows(connection, outbound_message, ["stream_key", "sequence"], rows, "state", OPEN)
 
 
 def _write_attempts(connection: Connection, entries: Sequence[Entry], worker: str) -> None:
@@ -477,35 +492,50 @@ def _write_deliveries(connection: Connection, entries: Sequence[Entry], now: dat
         )
 
 
-def _release(connection: Connection, entries: Sequence[Entry]) -> set[str]:
-    """Give streams back; return those that stay leased because new messages came in while their holder worked."""
+def _release(connection: Connection, entries: Sequence[Entry], now: datetime) -> set[str]:
+    """Give streams back; return those that stay leased because there is more to do than their holder has seen.
+
+    More is a new message, or an earlier one that a person has put back meanwhile; the head never passes that.
+    """
     releases = {entry.lease.stream_key: entry.release for entry in entries if entry.release is not None}
     if not releases:
         return set()
     seen = {
         key: release.seen_sequence for key, release in releases.items() if release.seen_sequence is not None
     }
-    wanted = keys_of(connection, list(seen))
-    marks = select(stream.c.stream_key, stream.c.next_sequence).join(
-        wanted, stream.c.stream_key == wanted.c.value
-    )
-    overtaken = {
-        row.stream_key for row in connection.execute(marks) if row.next_sequence != seen[row.stream_key]
-    }
+    marks = _marks(connection, list(seen))
+    overtaken = {row.stream_key for row in marks if row.next_sequence != seen[row.stream_key]}
+    heads = [{"stream_key": key, "head": release.head} for key, release in releases.items()]
+    put_back = {row.stream_key: row.first for row in _open_before(connection, heads)}
+    overtaken |= put_back.keys() & seen.keys()
     rows = [
-        {
-            "stream_key": key,
-            "lease_owner": None,
-            "lease_until": None,
-            "due_at": release.due_at,
-            "failures": release.failures,
-            "head": release.head,
-        }
+        _released(key, release, put_back.get(key), now)
         for key, release in releases.items()
         if key not in overtaken
     ]
     update_rows(connection, stream, ["stream_key"], rows)
     return overtaken
+
+
+def _released(key: str, release: Release, put_back: int | None, now: datetime) -> dict[str, Any]:
+    return {
+        "stream_key": key,
+        "lease_owner": None,
+        "lease_until": None,
+        "due_at": release.due_at if put_back is None else min(release.due_at or now, now),
+        "failures": release.failures,
+        "head": release.head if put_back is None else put_back,
+    }
+
+
+@on_rows({name: stream.c[name].type for name in ("stream_key", "head")})
+def _open_before(given: Subquery) -> Executable:
+    table = outbound_message
+    first = select(table.c.stream_key, func.min(table.c.sequence).label("first"))
+    passed = and_(table.c.stream_key == given.c.stream_key, table.c.sequence < given.c.head)
+    mine = first.join(given, passed).join(stream, stream.c.stream_key == table.c.stream_key)
+    left = mine.where(table.c.sequence >= stream.c.head, table.c.state.in_(OPEN))
+    return left.group_by(table.c.stream_key)
 
 
 def due_streams(connection: Connection, now: datetime, limit: int) -> list[str]:
@@ -519,11 +549,10 @@ def due_streams(connection: Connection, now: datetime, limit: int) -> list[str]:
 
 def postpone(connection: Connection, stream_keys: Sequence[str], due_at: datetime) -> None:
     """Set when the sweep looks at these streams again; it has just woken them."""
+    free = or_(stream.c.lease_until.is_(None), stream.c.lease_until < due_at)  # a dead holder's lease too
     wanted = keys_of(connection, stream_keys)
     connection.execute(
-        update(stream)
-        .values(due_at=due_at)
-        .where(stream.c.stream_key == wanted.c.value, stream.c.lease_owner.is_(None))
+        update(stream).values(due_at=due_at).where(stream.c.stream_key == wanted.c.value, free)
     )
 
 

@@ -37,4 +37,5 @@ def current(engine: Engine) -> str | None:
         if not inspect(connection).has_table("alembic_version", schema=schema):
             return None
         table = "alembic_version" if schema is None else f"{schema}.alembic_version"
-        return connection.scalar(text(f"SELECT version_num FROM {table}"))  # noqa: S608 - our own constant
+        found = connection.scalar(text(f"SELECT version_num FROM {table}"))  # noqa: S608 - our own constant
+        return None if found is None else str(found)

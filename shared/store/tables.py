@@ -33,6 +33,9 @@ works_order = Table(
     Column("erp_state", word(), nullable=False),
     Column("erp_ref", Json, nullable=False),
     Column("fingerprint", key(), nullable=False),  # of the plan as the ERP last stated it
+    Column(
+        "version", key(), nullable=False
+    ),  # new with every write, so that readers may remember what they read
     Column("proposed", Json),  # a change in mid-flight that waits for a person
     Column("pulled_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 EXACT = "Latin1_General_100_BIN2"  # compares code points: "A1" is not "a1"
 MICRO = Decimal(1_000_000)
+ZERO = Decimal(0)
 SIX_PLACES = Decimal("0.000001")
 
 
@@ -47,7 +49,7 @@ def counter() -> TypeEngine[int]:
 
 
 class Quantity(TypeDecorator[Decimal]):
-    """Decimal with six places: DECIMAL(19,6), and on SQLite, which has none, whole millionths so that SUM stays exact."""
+    """Decimal with six places: DECIMAL(19,6), and on SQLite, which has none, whole millionths: SUM stays exact."""
 
     impl = Numeric(19, 6)
     cache_ok = True
@@ -58,14 +60,14 @@ class Quantity(TypeDecorator[Decimal]):
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:  # noqa: ANN401 - the driver's type
         """Decimal to what the engine stores."""
-        if value is None:
-            return None
+        if not value:
+            return value if value is None or dialect.name != "sqlite" else 0
         return int(value * MICRO) if dialect.name == "sqlite" else value.quantize(SIX_PLACES)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401
         """Back to Decimal, without the trailing zeros that only the storage added."""
-        if value is None:
-            return None
+        if not value:
+            return value if value is None else ZERO
         return plain(Decimal(value) / MICRO if dialect.name == "sqlite" else value)
 
 
@@ -100,6 +102,7 @@ class Instant(TypeDecorator[datetime]):
         return parsed.astimezone(UTC)
 
 
+@lru_cache(4096)  # one batch says the same instant over and over
 def instant_text(value: datetime) -> str:
     """RFC 3339, UTC, milliseconds: 2026-11-23T06:00:00.000Z."""
     if value.tzinfo is not UTC:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from shared.domain.warning import Warning_, WarningKind, WarningState
 from shared.store.bulk import insert_rows, keys_of, update_rows
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, ColumnElement
+    from sqlalchemy import ColumnElement, Connection
 
 SYSTEM = "system"
 
@@ -24,6 +25,7 @@ def raise_warnings(connection: Connection, raised: Sequence[Warning_], now: date
     if not raised:
         return
     latest = {item.warning_id: item for item in raised}
+    times = Counter(item.warning_id for item in raised)
     table, wanted = warning, keys_of(connection, sorted(latest))
     statement = select(table.c.warning_id, table.c.state, table.c.occurrences)
     known = {
@@ -31,17 +33,19 @@ def raise_warnings(connection: Connection, raised: Sequence[Warning_], now: date
         for row in connection.execute(statement.join(wanted, table.c.warning_id == wanted.c.value))
     }
     fresh = [key for key in latest if key not in known]
-    insert_rows(connection, table, [_new_row(latest[key], now) for key in fresh])
-    again = [_again_row(latest[key], known[key].occurrences + 1, now) for key in latest if key in known]
+    insert_rows(connection, table, [_new_row(latest[key], times[key], now) for key in fresh])
+    again = [
+        _again_row(latest[key], known[key].occurrences + times[key], now) for key in latest if key in known
+    ]
     update_rows(connection, table, ["warning_id"], again)
     reopened = [key for key in latest if key in known and known[key].state != WarningState.OPEN]
     audit(connection, fresh, SYSTEM, "raised", "", now)
     audit(connection, reopened, SYSTEM, "reopened", "", now)
 
 
-def _new_row(item: Warning_, now: datetime) -> dict[str, object]:
+def _new_row(item: Warning_, occurrences: int, now: datetime) -> dict[str, object]:
     return {
-        **_again_row(item, 1, now),
+        **_again_row(item, occurrences, now),
         "connection": item.connection,
         "kind": item.kind,
         "subject": item.subject[:400],
@@ -63,9 +67,14 @@ def _again_row(item: Warning_, occurrences: int, now: datetime) -> dict[str, obj
 
 
 def resolve(
-    connection: Connection, condition: ColumnElement[bool], actor: str, note: str, now: datetime
+    connection: Connection,
+    condition: ColumnElement[bool],
+    actor: str,
+    note: str,
+    now: datetime,
+    action: str = "resolved",
 ) -> list[str]:
-    """Close the open warnings that match `condition`; return their ids."""
+    """Close the open warnings that match `condition`, noting `action`; return their ids."""
     matching = select(warning.c.warning_id).where(warning.c.state == WarningState.OPEN, condition)
     keys = list(connection.scalars(matching))
     if keys:
@@ -74,7 +83,7 @@ def resolve(
             update(warning).values(state=WarningState.RESOLVED).where(warning.c.warning_id == wanted.c.value)
         )
         connection.execute(statement)
-        audit(connection, keys, actor, "resolved", note, now)
+        audit(connection, keys, actor, action, note, now)
     return keys
 
 
@@ -108,3 +117,35 @@ def audit(
     """Note who did what to these warnings."""
     rows = [{"warning_id": key, "at": now, "actor": actor, "action": action, "note": note} for key in keys]
     insert_rows(connection, warning_audit, rows)
+
+
+def count_poison(connection: Connection, queue: str) -> int:
+    """Count open warnings about messages of `queue` that no handler could take (flows/poison.py)."""
+    table = warning
+    about = table.c.subject.startswith(f"{queue}:", autoescape=True)
+    poison = (table.c.kind == WarningKind.POISON_MESSAGE) & (table.c.state == WarningState.OPEN)
+    return connection.scalar(select(func.count()).select_from(table).where(poison, about)) or 0
+
+
+def resolve_one(
+    connection: Connection, warning_id: str, actor: str, note: str, now: datetime, action: str
+) -> bool:
+    """Close one warning by a person's decision; False if it was not open. The decision is noted all the same."""
+    closed = resolve(connection, warning.c.warning_id == warning_id, actor, note, now, action)
+    if not closed:
+        audit(connection, [warning_id], actor, action, note, now)
+    return bool(closed)
+
+
+def resolve_change(
+    connection: Connection,
+    order_key: str,
+    kinds: Sequence[WarningKind],
+    actor: str,
+    note: str,
+    now: datetime,
+    action: str,
+) -> None:
+    """Close the warnings of `kinds` about one order by a person's decision."""
+    condition = warning.c.kind.in_(kinds) & (warning.c.order_key == order_key)
+    resolve(connection, condition, actor, note, now, action)

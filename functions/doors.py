@@ -1,0 +1,122 @@
+"""What HTTP doors share: query and body validated, failures that have a name answered, the door described.
+
+A door is described where it stands: `@door(...)` says what it takes and answers, and http_openapi.py makes the
+document from that and from the registered routes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+import azure.functions as func
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from functions.problems import UNKNOWN_PARAMETER, errors_of, problem
+from shared.errors import ConfigurationError, QueueUnavailable, StoreUnavailable
+
+type Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+RETRY_AFTER = {"Retry-After": "5"}
+HOSTS_OWN = frozenset({"code", "clientId"})  # how the Functions host is handed a key
+ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
+LARGEST_BODY = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a door takes and answers: shapes by status; any type pydantic can describe."""
+
+    replies: Mapping[int, Any]
+    query: type[BaseModel] | None = None
+    body: Any = None
+    body_required: bool = True
+    problems: frozenset[int] = field(default_factory=frozenset)
+
+
+DESCRIBED: dict[str, Description] = {}
+"""By the name of the Python function behind the door."""
+
+
+def describe(handler: Handler, description: Description) -> Handler:
+    """Note what `handler` takes and answers."""
+    DESCRIBED[handler.__name__] = description
+    return handler
+
+
+def door(
+    replies: Mapping[int, Any],
+    *,
+    query: type[BaseModel] | None = None,
+    body: Any = None,  # noqa: ANN401 - any type pydantic can describe
+    body_required: bool = True,
+    problems: frozenset[int] | set[int] = frozenset(),
+) -> Callable[[Handler], Handler]:
+    """Describe a door and answer for it when what it was handed, or what it stands on, will not do."""
+
+    def dress(handler: Handler) -> Handler:
+        @wraps(handler)
+        async def answering(req: func.HttpRequest) -> func.HttpResponse:
+            try:
+                return await handler(req)
+            except ValidationError as error:
+                return problem(422, "what was asked cannot be understood", errors_of(error))
+            except Unreadable as error:
+                return problem(error.status, str(error))
+            except (StoreUnavailable, QueueUnavailable):
+                return problem(503, "the store cannot be reached now; ask again", headers=RETRY_AFTER)
+            except ConfigurationError as error:
+                return problem(503, f"the settings have to be mended first: {error}", headers=RETRY_AFTER)
+
+        known = {503, *problems, *({422} if query or body else ()), *({400, 413} if body else ())}
+        return describe(answering, Description(replies, query, body, body_required, frozenset(known)))
+
+    return dress
+
+
+class Unreadable(Exception):  # noqa: N818 - named after what is wrong with the body
+    """The body is no JSON, or too long."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+def query_of[M: BaseModel](req: func.HttpRequest, model: type[M]) -> M:
+    """Read the query string. Raises ValidationError naming the parameter and its valid values."""
+    stated = {name: text for name, text in req.params.items() if name not in HOSTS_OWN}
+    unknown = sorted(stated.keys() - model.model_fields.keys())
+    if unknown:  # a filter misspelt must not answer with everything
+        raise _unknown_parameters(unknown, model)
+    return model.model_validate(stated)
+
+
+def _unknown_parameters(unknown: Sequence[str], model: type[BaseModel]) -> ValidationError:
+    kind = PydanticCustomError(
+        UNKNOWN_PARAMETER, "there is no such parameter", {"valid": sorted(model.model_fields)}
+    )
+    return ValidationError.from_exception_data(
+        model.__name__, [{"type": kind, "loc": (name,), "input": None} for name in unknown]
+    )
+
+
+def body_of[M: BaseModel](req: func.HttpRequest, model: type[M]) -> M:
+    """Read a JSON body; an empty one counts as {}. Raises ValidationError or Unreadable."""
+    content = req.get_body()
+    if len(content) > LARGEST_BODY:
+        raise Unreadable(413, f"{len(content)} bytes; at most {LARGEST_BODY}")
+    try:
+        stated = orjson.loads(content or b"{}")
+    except ValueError as error:
+        raise Unreadable(400, f"the body is not JSON: {error}") from error
+    return TypeAdapter(model).validate_python(stated)
+
+
+def named(req: func.HttpRequest, name: str) -> str:
+    """Return the part of the path called `name`, exact. The host decodes it, except for slashes."""
+    return ENCODED_SLASH.sub("/", req.route_params.get(name) or "")

@@ -1,0 +1,59 @@
+"""Link: one ERP value is joined to one Tascus value, and whatever waited for just that goes out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from shared.domain.warning import WarningKind
+from shared.flows.connected import REFRESH_SECONDS
+from shared.flows.review import wake
+from shared.store import links as link_store
+from shared.store import outbox, warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from shared.flows.connected import ReferenceData
+    from shared.queues.sender import QueueSender
+    from shared.store.engine import Store
+    from shared.store.links import ReferenceLink
+
+EVERYWHERE = timedelta(seconds=REFRESH_SECONDS + 1)  # by then every instance has read the links anew
+ANSWERS = {"unit": WarningKind.UNKNOWN_UNIT, "work_centre": WarningKind.UNKNOWN_WORK_CENTRE}
+
+
+async def save_links(
+    store: Store, queues: QueueSender, references: ReferenceData, name: str, links: Sequence[ReferenceLink]
+) -> list[str]:
+    """Save links of connection `name`; return the streams that go on because of them. Raises StoreUnavailable.
+
+    They are woken twice: another instance may try with the links it still has in mind, and hold the message again.
+    """
+    now = datetime.now(UTC)
+    freed = await store.write(lambda tx: _save(tx, name, links, now))
+    references.forget()
+    await wake(queues, freed)
+    await wake(queues, freed, EVERYWHERE)
+    return freed
+
+
+def _save(tx: Connection, name: str, links: Sequence[ReferenceLink], now: datetime) -> list[str]:
+    link_store.save_links(tx, links)
+    freed: set[str] = set()
+    for kind, values in _by_kind(links).items():
+        warned, subjects = ANSWERS.get(kind, WarningKind.UNKNOWN_CODE), values
+        if kind not in ANSWERS:
+            subjects = [*values, *(f"{kind}:{value}" for value in values)]
+        warnings.resolve_subjects(tx, name, warned, subjects, "a reference link answers it", now)
+        freed.update(outbox.streams_waiting_for(tx, kind, values, name))
+    return outbox.release_held(tx, sorted(freed), now + EVERYWHERE)
+
+
+def _by_kind(links: Sequence[ReferenceLink]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for link in links:
+        values.setdefault(link.kind, []).append(link.tascus_value)
+    return values

@@ -1,0 +1,281 @@
+"""Works orders as readers see them: the ERP's plan and the floor's progress side by side.
+
+An order appears as soon as either side has spoken of it: what only the floor knows has no plan yet.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, null, select, union_all
+
+from shared.domain.message import MessageState
+from shared.domain.state import Status
+from shared.domain.warning import WarningState
+from shared.domain.works_order import ErpState, Operation
+from shared.store.bulk import keys_of
+from shared.store.orders import StoredOrder, load_orders
+from shared.store.paging import Page, after, paged
+from shared.store.reading_warnings import WarningFilter, WarningLine, list_warnings
+from shared.store.tables import operation_state, outbound_message, stream, works_order
+
+ZERO = Decimal(0)
+MOST_WARNINGS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One works order. `quantity` is planned; `good` and `scrap` count the output of the last operation.
+
+    What the ERP has not told (yet) is null. `proposed` maps each field of a change in mid-flight, which waits
+    for a person, to its value before and after.
+    """
+
+    number: str
+    connection: str
+    status: Status
+    started_at: datetime | None
+    part: str | None = None
+    part_name: str | None = None
+    quantity: Decimal | None = None
+    unit: str | None = None
+    due_at: datetime | None = None
+    erp_state: ErpState | None = None
+    vanished_at: datetime | None = None
+    good: Decimal | None = None
+    scrap: Decimal | None = None
+    proposed: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationLine:
+    """One operation: its standard times in the plan (setup per order, run per unit), and what the floor did.
+
+    `planned` false = the floor works on it, but the routing has no such operation. All times are seconds.
+    """
+
+    operation_id: str
+    planned: bool
+    position: int | None
+    name: str | None
+    work_centre: str | None
+    standard_setup_seconds: Decimal | None
+    standard_run_seconds: Decimal | None
+    status: Status
+    good: Decimal
+    scrap: Decimal
+    rework: Decimal
+    setup_seconds: Decimal
+    run_seconds: Decimal
+    units_passed: int
+    units_failed: int
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLine:
+    """The messages of an order that are on their way: how many wait, and who is at them until when."""
+
+    pending: int
+    held: int
+    parked: int
+    due_at: datetime | None
+    failures: int
+    lease_owner: str | None
+    lease_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetail:
+    """An order with its operations in routing sequence, its open warnings, and its stream (null: nothing happened)."""
+
+    order: OrderLine
+    operations: list[OperationLine]
+    warnings: list[WarningLine]
+    stream: StreamLine | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders to list; None = any. `prefix` is how the number begins."""
+
+    connection: str | None = None
+    status: Status | None = None
+    erp_state: ErpState | None = None
+    prefix: str | None = None
+
+
+def order_keys(tx: Connection, number: str, connection: str | None = None) -> dict[str, str]:
+    """Return connection by order key of the orders called `number`, on one connection or on all."""
+    planned = select(works_order.c.order_key, works_order.c.connection).where(works_order.c.number == number)
+    worked = select(stream.c.stream_key, stream.c.connection).where(stream.c.order_number == number)
+    found = {row[0]: row[1] for row in tx.execute(union_all(planned, worked))}
+    return {key: name for key, name in found.items() if connection in (None, name)}
+
+
+def list_orders(
+    tx: Connection, wanted: OrderFilter, limit: int, position: tuple[str, str] | None
+) -> Page[OrderLine]:
+    """Return up to `limit` orders after `position` (number, key), by number; four statements however many."""
+    candidates = union_all(_planned(wanted), _unplanned(wanted)).subquery("candidates")
+    sort = (candidates.c.number, candidates.c.order_key)
+    statement = select(candidates).order_by(*sort).limit(limit + 1)
+    if position is not None:
+        statement = statement.where(after(sort, position))
+    places = [(row.number, row.order_key) for row in tx.execute(statement)]
+    known = _Known.read(tx, [key for _, key in places])
+    return paged([known.line(key) for _, key in places], limit, *places)
+
+
+def _planned(wanted: OrderFilter) -> Select[Any]:
+    table = works_order
+    joined = table.outerjoin(stream, stream.c.stream_key == table.c.order_key)
+    statement = select(table.c.order_key, table.c.number).select_from(joined)
+    if wanted.connection is not None:
+        statement = statement.where(table.c.connection == wanted.connection)
+    if wanted.erp_state is not None:
+        statement = statement.where(table.c.erp_state == wanted.erp_state)
+    if wanted.status is not None:
+        statement = statement.where(func.coalesce(stream.c.status, Status.NOT_STARTED) == wanted.status)
+    return _with_prefix(statement, table.c.number, wanted.prefix)
+
+
+def _unplanned(wanted: OrderFilter) -> Select[Any]:
+    known = select(null()).where(works_order.c.order_key == stream.c.stream_key).exists()
+    statement = select(stream.c.stream_key, stream.c.order_number).where(~known)
+    if wanted.connection is not None:
+        statement = statement.where(stream.c.connection == wanted.connection)
+    if wanted.erp_state is not None:
+        statement = statement.where(null().is_not(None))
+    if wanted.status is not None:
+        statement = statement.where(stream.c.status == wanted.status)
+    return _with_prefix(statement, stream.c.order_number, wanted.prefix)
+
+
+def _with_prefix(statement: Select[Any], column: Any, prefix: str | None) -> Select[Any]:  # noqa: ANN401
+    """LIKE ignores case on one engine and not on the other; a bound and a comparison are exact on both."""
+    if not prefix:
+        return statement
+    return statement.where(column >= prefix, func.substring(column, 1, len(prefix)) == prefix)
+
+
+def read_order(tx: Connection, key: str) -> OrderDetail:
+    """Read the order with that key, which exists, in full."""
+    known = _Known.read(tx, [key])
+    open_warnings = list_warnings(tx, WarningFilter(WarningState.OPEN, order_keys=[key]), MOST_WARNINGS, None)
+    stream_line = _stream_line(tx, key, known.streams.get(key))
+    return OrderDetail(known.line(key), known.operations(key), list(open_warnings.items), stream_line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Everything read of some orders, by order key."""
+
+    plans: Mapping[str, StoredOrder]
+    streams: dict[str, Any]
+    states: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, tx: Connection, keys: Sequence[str]) -> "_Known":
+        wanted = keys_of(tx, keys)
+        streams = tx.execute(select(stream).join(wanted, stream.c.stream_key == wanted.c.value))
+        states = tx.execute(
+            select(operation_state).join(wanted, operation_state.c.order_key == wanted.c.value)
+        )
+        by_order: dict[str, dict[str, Any]] = {}
+        for row in states:
+            by_order.setdefault(row.order_key, {})[row.operation_id] = row
+        return cls(load_orders(tx, keys), {row.stream_key: row for row in streams}, by_order)
+
+    def line(self, key: str) -> OrderLine:
+        stored = self.plans.get(key)
+        if stored is not None:
+            return self._planned_line(key, stored, self.streams.get(key))
+        row = self.streams[key]
+        return OrderLine(row.order_number, row.connection, Status(row.status), row.started_at)
+
+    def _planned_line(self, key: str, stored: StoredOrder, row: Any | None) -> OrderLine:  # noqa: ANN401 - a row
+        plan = stored.plan
+        good, scrap = self._output(key, plan.operations)
+        return OrderLine(
+            number=plan.number,
+            connection=stored.connection,
+            status=Status(row.status) if row else Status.NOT_STARTED,
+            started_at=row.started_at if row else None,
+            part=plan.part,
+            part_name=plan.part_name,
+            quantity=plan.quantity,
+            unit=plan.unit,
+            due_at=plan.due_at,
+            erp_state=plan.erp_state,
+            vanished_at=stored.vanished_at,
+            good=good,
+            scrap=scrap,
+            proposed=proposed_changes(stored),
+        )
+
+    def _output(self, key: str, routing: Sequence[Operation]) -> tuple[Decimal, Decimal]:
+        """Add up what the last operation made, and what was reported of the order as a whole."""
+        last = {routing[-1].operation_id} if routing else set()
+        counted = [row for op, row in self.states.get(key, {}).items() if op in last | {""}]
+        return sum((row.good for row in counted), ZERO), sum((row.scrap for row in counted), ZERO)
+
+    def operations(self, key: str) -> list[OperationLine]:
+        stored, states = self.plans.get(key), self.states.get(key, {})
+        routing = stored.plan.operations if stored else ()
+        planned = {op.operation_id for op in routing}
+        lines = [_operation_line(op.operation_id, op, states.get(op.operation_id)) for op in routing]
+        extra = sorted(op for op in states if op not in planned)
+        return lines + [_operation_line(op, None, states[op]) for op in extra]
+
+
+def proposed_changes(stored: StoredOrder) -> dict[str, Any] | None:
+    """Return field -> [before, after] of the change that waits for a person, None if there is none."""
+    return None if stored.proposed is None else dict(stored.proposed["changes"])
+
+
+def _operation_line(operation_id: str, op: Operation | None, state: Any) -> OperationLine:  # noqa: ANN401 - a row
+    status = Status(state.status) if state else Status.NOT_STARTED
+    return OperationLine(
+        operation_id=operation_id,
+        planned=op is not None,
+        position=op.position if op else None,
+        name=op.name if op else None,
+        work_centre=op.work_centre if op else None,
+        standard_setup_seconds=op.setup_seconds if op else None,
+        standard_run_seconds=op.run_seconds if op else None,
+        status=status,
+        good=state.good if state else ZERO,
+        scrap=state.scrap if state else ZERO,
+        rework=state.rework if state else ZERO,
+        setup_seconds=state.setup_seconds if state else ZERO,
+        run_seconds=state.run_seconds if state else ZERO,
+        units_passed=state.units_passed if state else 0,
+        units_failed=state.units_failed if state else 0,
+        started_at=state.started_at if state else None,
+        completed_at=state.last_at if status is Status.COMPLETED else None,
+    )
+
+
+def _stream_line(tx: Connection, key: str, row: Any) -> StreamLine | None:  # noqa: ANN401 - a row
+    if row is None:
+        return None
+    table = outbound_message
+    statement = (
+        select(table.c.state, func.count().label("many"))
+        .where(table.c.stream_key == key)
+        .group_by(table.c.state)
+    )
+    many = {found.state: found.many for found in tx.execute(statement)}
+    return StreamLine(
+        many.get(MessageState.PENDING, 0),
+        many.get(MessageState.HELD, 0),
+        many.get(MessageState.PARKED, 0),
+        row.due_at,
+        row.failures,
+        row.lease_owner,
+        row.lease_until,
+    )

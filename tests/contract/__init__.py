@@ -1,0 +1,1 @@
+"""Tests of one kind, so that two files may share a name."""

@@ -1,0 +1,40 @@
+"""Every engine the store runs on passes the same suite. SQL Server joins when TASCUS_TEST_SQLSERVER_URL names one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from shared.store.engine import Store
+from shared.store.schema import upgrade
+from shared.store.tables import metadata
+
+SQL_SERVER = "TASCUS_TEST_SQLSERVER_URL"
+
+
+@pytest.fixture(scope="session", params=["sqlite", "sqlserver"])
+def sql_url(request, tmp_path_factory):
+    """The address of a database with our tables in it."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('store') / 'tascus.sqlite'}"
+    elif not (url := os.environ.get(SQL_SERVER, "")):
+        pytest.skip(f"no SQL Server: {SQL_SERVER} is not set")
+    store = Store(url)
+    upgrade(store.engine)
+    store.close()
+    return url
+
+
+@pytest.fixture
+def store(sql_url):
+    """A store without a row in it."""
+    store = Store(sql_url)
+
+    def wipe(tx):
+        for table in metadata.sorted_tables:
+            tx.execute(table.delete())
+
+    store.write_now(wipe)
+    yield store
+    store.close()

@@ -1,0 +1,1 @@
+"""Doors and flows on a real SQLite file and a real Azurite."""

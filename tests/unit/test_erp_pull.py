@@ -1,0 +1,160 @@
+"""Pages, watermarks and records that cannot be read."""
+
+import httpx
+import pytest
+
+from shared.errors import ErpUnavailable
+from tests.unit.erp_at_hand import OPERATION, erp_of, order_record, profile_source
+
+
+def listing(paging, query, **orders):
+    source = profile_source()
+    source["pull"]["orders"] |= {"paging": paging} | orders
+    source["pull"]["orders"]["call"]["query"] = query
+    source["connection"]["limits"] = {"page_size": 2}
+    return source
+
+
+RECORDS = [order_record(f"WO-{number}", id=number) for number in range(5)]
+
+
+def slices(start, size=2):
+    return RECORDS[start : start + size]
+
+
+def by_cursor(request):
+    start = int(request.url.params.get("after", 0))
+    return httpx.Response(200, json={"rows": slices(start), "next": start + 2 if start < 4 else None})
+
+
+def by_link(request):
+    start = int(request.url.params.get("start", 0))
+    more = {"@next": f"/orders?start={start + 2}"} if start < 4 else {}
+    return httpx.Response(200, json={"rows": slices(start)} | more)
+
+
+def by_offset(request):
+    return httpx.Response(200, json={"rows": slices(int(request.url.params["offset"]))})
+
+
+def by_number(request):
+    return httpx.Response(200, json={"rows": slices(2 * (int(request.url.params["page"]) - 1))})
+
+
+def by_key(request):
+    after = int(request.url.params.get("after", -1))
+    return httpx.Response(200, json={"rows": [r for r in RECORDS if r["id"] > after][:2]})
+
+
+def by_range(request):
+    first, last = map(int, request.headers["range"].removeprefix("rows=").split("-"))
+    headers = {"Content-Range": f"rows {first}-{last}/{len(RECORDS)}"}
+    return httpx.Response(206, json={"rows": RECORDS[first : last + 1]}, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("paging", "query", "handler"),
+    [
+        ({"kind": "cursor", "next": "=reply.body.next"}, {"after": "=page.cursor"}, by_cursor),
+        ({"kind": "next_link", "next": '=reply.body."@next"'}, {}, by_link),
+        ({"kind": "offset"}, {"offset": "=page.offset"}, by_offset),
+        ({"kind": "page"}, {"page": "=page.number"}, by_number),
+        ({"kind": "keyset", "after": "=id"}, {"after": "=page.cursor"}, by_key),
+        ({"kind": "range", "unit": "rows"}, {}, by_range),
+    ],
+)
+async def test_every_paging_reads_every_record_once(paging, query, handler):
+    erp = erp_of(listing(paging, query, records="=reply.body.rows"), handler)
+    numbers = [order.number async for page in erp.pull(None) for order in page.orders]
+    assert numbers == [f"WO-{number}" for number in range(5)]
+
+
+async def test_a_link_to_another_host_is_not_followed():
+    def elsewhere(request):
+        return httpx.Response(200, json={"rows": [], "@next": "http://evil.test/orders"})
+
+    source = listing({"kind": "next_link", "next": '=reply.body."@next"'}, {}, records="=reply.body.rows")
+    with pytest.raises(ErpUnavailable, match=r"evil\.test"):
+        [page async for page in erp_of(source, elsewhere).pull(None)]
+
+
+async def pages_of(source, records, since=None):
+    asked = []
+
+    def handler(request):
+        asked.append(dict(request.url.params))
+        return httpx.Response(200, json=records)
+
+    return [page async for page in erp_of(source, handler).pull(since)], asked
+
+
+async def test_one_bad_record_does_not_hide_the_others():
+    records = [order_record("WO-1"), order_record("WO-2", qty="many"), order_record("WO-3", state="odd"), 5]
+    (page,), _ = await pages_of(profile_source(), records)
+    assert [order.number for order in page.orders] == ["WO-1"]
+    assert [rejected.subject for rejected in page.rejected] == ["WO-2", "WO-3", "(no number)"]
+    assert "quantity" in page.rejected[0].reason
+
+
+async def test_the_watermark_is_the_latest_instant_and_is_set_back_for_the_next_pull():
+    records = [
+        order_record("1", at="2026-11-23T10:00:00+02:00"),
+        order_record("2", at="2026-11-23T08:30:00Z"),
+    ]
+    (page,), asked = await pages_of(profile_source(), records)
+    assert (page.watermark, asked) == ("2026-11-23T08:30:00Z", [{}])
+    _, asked = await pages_of(profile_source(), records, page.watermark)
+    assert asked == [{"since": "2026-11-23T08:28:59Z"}]
+
+
+async def test_only_the_last_page_moves_the_watermark_of_an_unsorted_listing():
+    paging = {"kind": "offset"}, {"offset": "=page.offset"}
+    unsorted = listing(*paging, records="=reply.body.rows")
+    marks = [page.watermark async for page in erp_of(unsorted, by_offset).pull(None)]
+    assert marks == [None, None, "2026-11-23T09:00:00Z"]
+    watermark = {"value": "=at", "ascending": True}
+    ascending = listing(*paging, records="=reply.body.rows", watermark=watermark)
+    marks = [page.watermark async for page in erp_of(ascending, by_offset).pull(None)]
+    assert marks == ["2026-11-23T09:00:00Z"] * 3
+
+
+async def test_operations_may_come_in_a_call_of_their_own():
+    source = profile_source()
+    del source["pull"]["orders"]["map"]["operations"]
+    source["pull"]["operations"] = {
+        "order_key": "=id",
+        "call": {"method": "GET", "path": "/operations", "query": {"order": "=keys"}},
+        "records": "=reply.body",
+        "key": "=order",
+        "map": OPERATION,
+    }
+    operations = [{"order": 2, "id": "20"}, {"order": 1, "id": "10"}, {"order": 2, "id": "10"}]
+
+    def handler(request):
+        if request.url.path == "/operations":
+            assert request.url.params.get_list("order") == ["1", "2"]
+            return httpx.Response(200, json=operations)
+        return httpx.Response(200, json=[order_record("A", id=1), order_record("B", id=2)])
+
+    (page,) = [page async for page in erp_of(source, handler).pull(None)]
+    routing = {order.number: [o.operation_id for o in order.operations] for order in page.orders}
+    assert routing == {"A": ["10"], "B": ["10", "20"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (httpx.Response(500, text="broken"), "HTTP 500: broken"),
+        (httpx.Response(401), "HTTP 401"),
+        (httpx.Response(200, json={"no": "list"}), "no list at =reply.body"),
+        (httpx.Response(200, text="<html>"), "no list"),
+    ],
+)
+async def test_an_erp_that_does_not_answer_a_list_is_unavailable(answer, complaint):
+    with pytest.raises(ErpUnavailable, match=complaint):
+        [page async for page in erp_of(profile_source(), lambda _request: answer).pull(None)]
+
+
+async def test_open_orders():
+    erp = erp_of(profile_source(), lambda _request: httpx.Response(200, json=["A", "B"]))
+    assert [numbers async for numbers in erp.open_orders()] == [["A", "B"]]
