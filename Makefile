@@ -19,6 +19,10 @@ $(AZURITE): devhost/package-lock.json
 	cd devhost && npm ci --silent --no-audit --no-fund
 	touch $@
 
+# ONCE=1 ends after the comparison (0: every figure agrees), PORT=7072 takes another port, SQL=<url> another store.
+demo: setup
+	@$(PYTHON) -m demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
+
 lock: $(VENV)/.ready
 	$(VENV)/bin/uv pip compile --quiet --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o requirements-dev.txt

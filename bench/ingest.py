@@ -18,6 +18,7 @@ AIMS = {100: 0.25, 1: 0.35}
 def run_ours(seconds: float, batch: int, connections: int = 16) -> Figures:
     """Load our events door; the note says when acknowledged and stored events differ."""
     with running() as system:
+        system.enlarge_orders()
         system.pull()
         system.erp.stop()
         figures, acknowledged = run_load(system.events_url, seconds, batch, connections)

@@ -68,8 +68,9 @@ def _course(worker: Worker, floor: Floor) -> Iterator[Request]:
 
 def _beginning(worker: Worker) -> Iterator[Request]:
     yield [worker.begin()]
-    worker.wait(worker.slot.setup)
-    yield [worker.book("setup", worker.slot.setup)]
+    if worker.slot.setup:
+        worker.wait(worker.slot.setup)
+        yield [worker.book("setup", worker.slot.setup)]
 
 
 def _pieces(worker: Worker, floor: Floor) -> Iterator[Request]:
@@ -94,7 +95,7 @@ def _pieces(worker: Worker, floor: Floor) -> Iterator[Request]:
 
 
 def _rest(worker: Worker, floor: Floor, reported: Decimal) -> Request:
-    """Report what was not reported yet, with what went wrong, and hand the good pieces on."""
+    """Hand the good pieces on; report what was not reported yet, on earlier operations only what went wrong."""
     slot, incoming = worker.slot, floor.incoming(worker.slot.order)
     step = _step(slot.order.unit)
     scrap = step if slot.has(Twist.SCRAP) and incoming - reported > step else ZERO
@@ -102,6 +103,8 @@ def _rest(worker: Worker, floor: Floor, reported: Decimal) -> Request:
     extra = PIECE if slot.has(Twist.ONE_MORE) else ZERO
     good = incoming - reported - scrap + extra
     floor.pieces[slot.order.number] = reported + good
+    if not (slot.last or scrap or rework or extra):
+        return []
     return [worker.report(good, scrap, rework, _batch(slot.order) if slot.last else "")]
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum, auto
 
-from demo.facts import Act, Order
+from demo.facts import ZERO, Act, Order
 
 OUTAGE_FROM, OUTAGE_TO = 0.40, 0.62  # of the shift
 PAUSE_SECONDS = 600
+SET_UP_EVERY = 5  # jobs
 SHORT_SHIFT = 3  # orders left unfinished at the end
 
 
@@ -41,7 +42,7 @@ COUNTED = {
     Twist.SENT_TWICE: (10, 5),
     Twist.OUT_OF_ORDER: (9, 7),
     Twist.ONE_MORE: (60, 40),
-    Twist.MALFORMED: (80, 6),
+    Twist.MALFORMED: (50, 6),
     Twist.OTHER_STATION: (1000, 4),
     Twist.MISTYPED_ORDER: (1000, 10),
 }
@@ -159,9 +160,9 @@ def _held_back(orders: Sequence[Order], cast: Roles) -> Iterator[Slot]:
 
 
 def _slot(order: Order, position: int, number: int) -> Slot:
-    """A job with plausible times, some of them with half seconds."""
-    setup = Decimal(60 + 15 * (number % 5))
-    run = Decimal(300 + 25 * (number * 7 % 9)) + Decimal("0.5") * (number % 2)
+    """A job with plausible times, some of them with half seconds. Few need setting up after the first one."""
+    setup = ZERO if position and number % SET_UP_EVERY else Decimal(60 + 15 * (number % 4))
+    run = Decimal(330 + 25 * (number * 7 % 9)) + Decimal("0.5") * (number % 2)
     return Slot(order, position, 0, setup, run)
 
 

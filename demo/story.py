@@ -24,7 +24,8 @@ from demo.tryton.planner import Planner
 from demo.tryton.readback import read_back
 from demo.worker import OTHER_STATION
 
-EVENTS_A_SECOND = 40.0  # about what one Tryton server on a laptop takes in, so that latency says something
+EVENTS_A_SECOND = 16.0  # what one Tryton server on a laptop keeps up with, so that latency says something
+WITHOUT_ERP = 40.0  # nobody has to keep up then
 OUTAGE_SECONDS = 8.0  # at least
 PATIENCE_SECONDS = 60.0  # without any progress
 LOOK_EVERY = 0.5
@@ -133,8 +134,10 @@ class Story:
         await asyncio.to_thread(tryton.stop)
         self._show.say("Tryton is stopped; the floor goes on")
         shortest = asyncio.create_task(asyncio.sleep(OUTAGE_SECONDS))
+        floor.pace.events_a_second = WITHOUT_ERP
         await self._act(shift, floor, Act.OUTAGE)
         await shortest
+        floor.pace.events_a_second = EVENTS_A_SECOND
         outage.waited = (await self._api.standing()).pending
         await asyncio.to_thread(tryton.start)
         outage.back, self._erp_up = datetime.now(UTC), True
@@ -207,6 +210,7 @@ class Story:
             yield
         finally:
             watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
 
     async def _compared(
         self, shift: Shift, floor: Stations, orders: Sequence[Order], outage: Outage

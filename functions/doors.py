@@ -39,14 +39,22 @@ class Description:
     problems: frozenset[int] = field(default_factory=frozenset)
 
 
-DESCRIBED: dict[str, Description] = {}
-"""By the name of the Python function behind the door."""
+_described: dict[tuple[str, str], Description] = {}  # by module and name of the function behind the door
 
 
-def describe(handler: Handler, description: Description) -> Handler:
-    """Note what `handler` takes and answers."""
-    DESCRIBED[handler.__name__] = description
-    return handler
+def described[H: Callable[..., Any]](description: Description) -> Callable[[H], H]:
+    """Note what a door takes and answers, and leave it as it is."""
+
+    def note(handler: H) -> H:
+        _described[handler.__module__, handler.__name__] = description
+        return handler
+
+    return note
+
+
+def description_of(handler: Callable[..., Any]) -> Description:
+    """Return what `handler` said of itself. Raises KeyError for a door that was not described."""
+    return _described[handler.__module__, handler.__name__]
 
 
 def door(
@@ -74,7 +82,7 @@ def door(
                 return problem(503, f"the settings have to be mended first: {error}", headers=RETRY_AFTER)
 
         known = {503, *problems, *({422} if query or body else ()), *({400, 413} if body else ())}
-        return describe(answering, Description(replies, query, body, body_required, frozenset(known)))
+        return described(Description(replies, query, body, body_required, frozenset(known)))(answering)
 
     return dress
 

@@ -6,24 +6,30 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from json import loads as exact_loads
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 import orjson
 from pydantic import ValidationError
 
+from functions.doors import RETRY_AFTER, Description, described
 from functions.problems import answer, errors_of, problem
-from functions.schemas import EVENT, EVENTS, execution_event, plain
-from shared.domain.events import ExecutionEvent
+from functions.replies import EventsAnswer
+from functions.schemas import EVENT, EVENTS, OneOrMany, execution_event, plain
 from shared.errors import QueueUnavailable
 from shared.flows.intake import take_in
 from shared.flows.receive import Disposition, Receipt
 from shared.wiring import App, app
 
+if TYPE_CHECKING:
+    from shared.domain.events import ExecutionEvent
+
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 
 LONG_NUMBER = re.compile(rb"[:\[,\s]-?(?=[\d.]{16})\d+\.\d")  # more digits than a binary float can hold
-RETRY_AFTER = {"Retry-After": "5"}
+TAKES = Description(
+    {202: EventsAnswer, 207: EventsAnswer}, body=OneOrMany, problems=frozenset({400, 413, 422, 503})
+)
 
 
 @dataclass(slots=True)
@@ -39,6 +45,7 @@ class Parsed:
 
 @bp.function_name("receive_events")
 @bp.route(route="api/v1/events", methods=["POST"])
+@described(TAKES)
 async def receive_events(req: func.HttpRequest) -> func.HttpResponse:
     """Record the events of a request; 202, or 207 when some of a batch are refused."""
     here, body = app(), req.get_body()
@@ -62,9 +69,8 @@ async def receive_events(req: func.HttpRequest) -> func.HttpResponse:
 
 def load(body: bytes) -> Any:  # noqa: ANN401 - any JSON
     """Read JSON without losing a digit: numbers too long for a binary float are read exactly. Raises ValueError."""
-    if LONG_NUMBER.search(body):
-        return exact_loads(body, parse_float=Decimal)
-    return orjson.loads(body)
+    stated = orjson.loads(body)  # strict: no NaN, no half characters, no bottomless nesting
+    return exact_loads(body, parse_float=Decimal) if LONG_NUMBER.search(body) else stated
 
 
 def parse(items: list[Any], default_connection: str) -> Parsed:

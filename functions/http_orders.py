@@ -112,7 +112,9 @@ async def messages(req: func.HttpRequest) -> func.HttpResponse:
 async def message(req: func.HttpRequest) -> func.HttpResponse:
     """Show one message with every attempt to deliver it."""
     place = message_place(req)
-    found = place and await app().store.read(lambda tx: read_message(tx, *place))
+    if place is None:
+        return no_such_message(req)
+    found = await app().store.read(lambda tx: read_message(tx, *place))
     return answer(found) if found else no_such_message(req)
 
 

@@ -164,9 +164,7 @@ async def links(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _shown(link: ReferenceLink) -> Link:
-    return Link(
-        kind=link.kind, tascus_value=link.tascus_value, erp_value=link.erp_value, factor=link.factor
-    )
+    return Link(kind=link.kind, tascus_value=link.tascus_value, erp_value=link.erp_value, factor=link.factor)
 
 
 @bp.function_name("save_links")

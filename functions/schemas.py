@@ -5,11 +5,19 @@ An event is plain JSON, or CloudEvents 1.0 JSON (structured) with the order's fi
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+)
 
 from shared.domain.events import EventType, ExecutionEvent, Outcome, TimeKind
 from shared.domain.identity import event_key, order_key
@@ -29,6 +37,17 @@ Seconds = Annotated[
     Decimal, Field(ge=0, max_digits=18, decimal_places=6, description="seconds", examples=["754.5"])
 ]
 ZERO = Decimal(0)
+
+
+def in_utc(value: datetime) -> datetime:
+    """Return the instant in UTC, which knows no year 0 and no year 10000."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the instant is not within the years 1 to 9999 of UTC") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 PREFIX = "com.tascus."
 
 
@@ -93,7 +112,7 @@ class Envelope(Payload):
 
     source: Ident = Field(description="who says it: a line, a station; with `id` it identifies the event")
     id: Ident
-    time: AwareDatetime = Field(
+    time: Moment = Field(
         description="when it happened, RFC 3339 with offset", examples=["2026-11-23T06:00:00Z"]
     )
     order: Ident = Field(description="works order number, exactly as the ERP has it")
@@ -166,12 +185,14 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 type AnyEvent = OperationEvent | ProductionEvent | UnitEvent | TimeEvent | CorrectionEvent
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 EVENTS: TypeAdapter[list[AnyEvent]] = TypeAdapter(list[Annotated[AnyEvent, Field(discriminator="type")]])
+type ByType = Annotated[AnyEvent, Field(discriminator="type")]
+type OneOrMany = ByType | Annotated[list[ByType], Field(min_length=1)]
 
 
 def execution_event(stated: AnyEvent, default_connection: str) -> ExecutionEvent:
     """Turn a validated event into the fact it states. Instants become UTC, to the millisecond."""
     connection = stated.connection or default_connection
-    at = stated.time.astimezone(UTC)
+    at = stated.time
     return DETAILS[type(stated)](
         stated,
         {

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from shared.errors import ConfigurationError, StoreUnavailable
 from shared.flows.sweep import sweep
 from shared.wiring import app
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 log = logging.getLogger(__name__)
@@ -48,7 +52,7 @@ async def sweep_due(timer: func.TimerRequest) -> None:  # noqa: ARG001
         log.warning("nothing swept: %s", error)
 
 
-def report_failures(names: list[str], outcomes: list[object]) -> None:
+def report_failures(names: Sequence[str], outcomes: Sequence[object]) -> None:
     """Log failures that have a name; anything else is a defect and must surface."""
     for name, outcome in zip(names, outcomes, strict=True):
         if isinstance(outcome, (ConfigurationError, StoreUnavailable)):

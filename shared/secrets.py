@@ -20,7 +20,7 @@ def vault(url: str) -> Callable[[str], Awaitable[str]]:
 
 
 async def from_environment(name: str) -> str:
-    """Return secret `name` from the variable TASCUS_SECRET_<NAME> ("tryton-key" -> TASCUS_SECRET_TRYTON_KEY)."""
+    """Return secret `name` from the variable TASCUS_SECRET_<NAME> ("plant-key" -> TASCUS_SECRET_PLANT_KEY)."""
     variable = PREFIX + name.upper().replace("-", "_").replace(".", "_")
     value = os.environ.get(variable)
     if value is None:

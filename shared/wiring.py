@@ -48,6 +48,8 @@ class App:
 
     async def close(self) -> None:
         """Give back sockets, connections and threads."""
+        await self.receiver.close()
+        await self.puller.close()
         for connected in self.erps.values():
             await connected.close()
         await self.queues.close()

@@ -107,9 +107,10 @@ def add_users(company):
     """The user the project signs in as, and the planner. Returns the first one's employee.
 
     Production covers orders, works, cycles and their moves; lots (serial numbers) belong to stock and
-    inspections to quality. Neither user may touch master data.
+    inspections to quality; taking a reported quantity back cancels its move. Neither user may touch master data.
     """
-    tascus = add_user(company, "Shop floor", LOGIN, PASSWORD, ("Production", "Stock", "Quality"))
+    groups = ("Production", "Stock", "Stock Cancellation", "Quality")
+    tascus = add_user(company, "Shop floor", LOGIN, PASSWORD, groups)
     save("res.user.application", user=tascus, application="rest", key=API_KEY)
     add_user(company, "Planner", PLANNER_LOGIN, PLANNER_PASSWORD, ("Production", "Stock"))
     return tascus.employee

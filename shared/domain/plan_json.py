@@ -1,4 +1,4 @@
-"""A plan as a small JSON document and back, exact to the last digit: what a proposed change keeps until it is decided."""
+"""A plan as a small JSON document and back, exact to the last digit: what a proposed change keeps."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -39,11 +41,7 @@ class Secrets:
     def hide(self, secret: str) -> None:
         """Cut `secret` (a token the ERP gave, say) out of all evidence from now on, however it is written."""
         if secret:
-            as_basic = base64.b64encode(secret.encode(UTF8)).decode()
-            escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
-            self._hidden.update(
-                dict.fromkeys((secret, escaped, quote(secret, safe=""), quote_plus(secret), as_basic))
-            )
+            self._hidden.update(dict.fromkeys(spellings(secret)))
 
     def redacted(self, text: str) -> str:
         """Return `text` without any secret."""
@@ -57,3 +55,18 @@ class Secrets:
         for value in found.values():
             self.hide(value)
         return found
+
+
+def spellings(secret: str) -> list[str]:
+    """Return the ways in which texts write `secret`: plain, in JSON, in quotes, in an address, in HTML, as Base64."""
+    in_json = [json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)]
+    in_quotes = [repr(secret)[1:-1], secret.replace("\\", "\\\\")]
+    in_address = [quote(secret, safe=""), quote(secret), quote_plus(secret)]
+    return [
+        secret,
+        *in_json,
+        *in_quotes,
+        *in_address,
+        escape(secret),
+        base64.b64encode(secret.encode(UTF8)).decode(),
+    ]

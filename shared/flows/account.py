@@ -56,7 +56,7 @@ class Account:
     unaccounted: int
     buffered: int | None
     set_aside: int
-    messages: dict[MessageState, int]
+    messages: dict[str, int]
     connections: list[ConnectionAccount]
 
 
@@ -98,7 +98,7 @@ def _account(tally: Tally, buffered: int | None, set_aside: int, *, clear: bool)
         unaccounted=unaccounted,
         buffered=buffered,
         set_aside=set_aside,
-        messages={state: tally.messages.get(state, 0) for state in MessageState},
+        messages={state.value: tally.messages.get(state, 0) for state in MessageState},
         connections=accounts,
     )
 

@@ -48,7 +48,9 @@ log = logging.getLogger(__name__)
 PAGE = 50  # messages read at a time
 LONGEST_RUN = timedelta(minutes=4)  # then the stream is given back, well before the host's time-out
 UNREACHABLE_BEFORE_HALT = 3
-HELD_LOOK = timedelta(minutes=2)  # what a held message waits for wakes it; this is for the moment in which both cross
+HELD_LOOK = timedelta(
+    minutes=2
+)  # what a held message waits for wakes it; this is for the moment in which both cross
 SAFE = 0.9  # of a lease; the rest is for clocks that differ
 STATE_SECONDS = 1.0
 
@@ -81,7 +83,7 @@ class Unrecorded:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a lane ends before its stream is empty: come back at `due_at`, or when something missing arrives (None)."""
+    """Why a lane ends before its stream is empty, and when to come back."""
 
     due_at: datetime | None
     failures: int = 0
@@ -207,7 +209,7 @@ class Deliverer:
         return erp.plan(message, context_of(queued, plan, self.links(connection)))
 
     async def may_send(self, name: str) -> datetime | None:
-        """Return None if connection `name` takes messages now, else when to come back. One worker probes after a halt."""
+        """Return None if connection `name` takes messages, else when to come back. One worker probes after a halt."""
         state, now = self._states.get(name), datetime.now(UTC)
         if state is None or state.halted_until is None:
             return None
@@ -344,29 +346,40 @@ class Lane:
         if datetime.now(UTC) > self._give_back_at:
             return Stop(datetime.now(UTC), wake_after=timedelta(0))
         erp = await self._deliverer.erp(name)
-        plan = self._order.plan if self._order else None
         if erp is None:
             return self._hold(queued, Missing("connection", name))
-        missing = self._deliverer.missing(queued, plan, name)
-        if missing is not None or plan is None:
-            return self._hold(queued, missing or Missing("order", self._lease.order_number))
-        barred = barred_by(queued.kind, queued.operation_id, self._parked)
-        if barred is not None:
-            return self._hold(queued, Missing("parked", str(barred)))
         try:
-            push = self._deliverer.planned(erp, queued, plan, name)
+            push = await self._planned(erp, queued)
         except MappingError as error:
             self._park(queued, str(error), queued.attempts)
             return None
+        if isinstance(push, PlannedPush):
+            halted_until = await self._deliverer.may_send(name)
+            waits = None if halted_until is None else Stop(halted_until, self._lease.failures)
+            return waits or await self._send(erp, queued, push)
         if isinstance(push, Missing):
             return self._hold(queued, push)
-        if isinstance(push, Exempt):
-            self._conclude(queued, MessageState.EXEMPT, push.reason)
-            return None
-        halted_until = await self._deliverer.may_send(name)
-        if halted_until is not None:
-            return Stop(halted_until, self._lease.failures)
-        return await self._send(erp, queued, push)
+        self._conclude(queued, MessageState.EXEMPT, push.reason)
+        return None
+
+    async def _planned(self, erp: Erp, queued: QueuedMessage) -> PlannedPush | Missing | Exempt:
+        """Translate `queued`; if something is missing, look once more: it may have arrived meanwhile."""
+        push = self._translated(erp, queued)
+        if not isinstance(push, Missing) or push.kind == PARKED:
+            return push
+        self._order = await self._deliverer.look_afresh(self._lease)
+        return self._translated(erp, queued)
+
+    def _translated(self, erp: Erp, queued: QueuedMessage) -> PlannedPush | Missing | Exempt:
+        name = self._lease.connection
+        plan = self._order.plan if self._order else None
+        missing = self._deliverer.missing(queued, plan, name)
+        if missing is not None or plan is None:
+            return missing or Missing("order", self._lease.order_number)
+        barred = barred_by(queued.kind, queued.operation_id, self._parked)
+        if barred is not None:
+            return Missing(PARKED, str(barred))
+        return self._deliverer.planned(erp, queued, plan, name)
 
     async def _send(self, erp: Erp, queued: QueuedMessage, push: PlannedPush) -> Stop | None:
         """Do the push step by step; every step's intent is on disk before it, its outcome after it."""
@@ -476,9 +489,9 @@ class Lane:
             )
         )
         kind = HELD_AS.get(missing.kind)
-        if kind is not None:
+        if kind is not None and queued.state is not MessageState.HELD:  # said already
             self._unrecorded.warnings.append(self._warning(kind, queued, reason, missing.value))
-        return Stop(None)
+        return Stop(datetime.now(UTC) + HELD_LOOK)
 
     def _park(
         self, queued: QueuedMessage, reason: str, attempts: int, advance: Advance | None = None
@@ -518,6 +531,7 @@ class Lane:
         return True
 
 
+PARKED = "parked"
 HELD_AS = {
     "order": WarningKind.UNKNOWN_ORDER,
     "operation": WarningKind.UNKNOWN_OPERATION,

@@ -15,9 +15,9 @@ from shared.domain.plan_change import Action, Change, fingerprint, judge, keep_p
 from shared.domain.plan_json import plan_to_json
 from shared.domain.warning import Warning_, WarningKind
 from shared.domain.works_order import ErpState
-from shared.errors import ErpUnavailable, LeaseLost, QueueUnavailable
+from shared.errors import ErpUnavailable, LeaseLost
 from shared.flows.receive import Ledger, save
-from shared.queues.envelope import WAKE_QUEUE, wake_up
+from shared.queues.waker import Waker
 from shared.store import connections, floor, leases, orders, outbox, warnings
 from shared.store.orders import OrderWrite, StoredOrder
 
@@ -58,7 +58,7 @@ class Puller:
 
     def __init__(self, store: Store, queues: QueueSender, references: ReferenceData) -> None:
         self._store = store
-        self._queues = queues
+        self._waker = Waker(queues)
         self._references = references
 
     async def pull(self, connected: ConnectedErp) -> PullReport:
@@ -92,7 +92,7 @@ class Puller:
             written = partial(write_page, name=connected.name, token=token, page=page, report=report)
             wake = await self._store.write(written)
             mark = page.watermark or mark
-            await self._wake(wake)
+            self._waker.wake(wake)
         if mark is not None and mark != since:
             now = datetime.now(UTC)
             await self._store.write(lambda tx: leases.move_watermark(tx, connected.name, SUBJECT, mark, now))
@@ -115,13 +115,9 @@ class Puller:
             await self._store.write(lambda tx: leases.forget_watermark(tx, connected.name, SUBJECT))
         return report
 
-    async def _wake(self, streams: Sequence[str]) -> None:
-        if not streams:
-            return
-        try:
-            await self._queues.send(WAKE_QUEUE, [wake_up(key) for key in streams])
-        except QueueUnavailable as error:
-            log.warning("wake-ups not sent, the sweep will find the work: %s", error)
+    async def close(self) -> None:
+        """Send what is still to be sent."""
+        await self._waker.drain()
 
 
 def _finish(tx: Connection, name: str, token: int, error: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,11 +11,10 @@ from shared.domain.checks import mismatches
 from shared.domain.derive import Draft, OrderState, add_events, outstanding, refold
 from shared.domain.events import EventType, ExecutionEvent
 from shared.domain.message import MessageKind
-from shared.domain.state import Status, voided_keys
+from shared.domain.state import RANK, Status, voided_keys
 from shared.domain.take_back import take_back
 from shared.domain.warning import Warning_, WarningKind
-from shared.errors import QueueUnavailable
-from shared.queues.envelope import WAKE_QUEUE, wake_up
+from shared.queues.waker import Waker
 from shared.store import events as event_store
 from shared.store import floor, orders, outbox, warnings
 from shared.store.group_commit import GroupCommit
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from shared.store.floor import FloorOrder
     from shared.store.orders import StoredOrder
 
-log = logging.getLogger(__name__)
 WAKE_GRACE = timedelta(seconds=5)  # so long the queue's wake-up has the field before the sweep steps in
 
 
@@ -66,15 +63,19 @@ class Receiver:
 
     def __init__(self, store: Store, queues: QueueSender, references: ReferenceData) -> None:
         self._store = store
-        self._queues = queues
+        self._waker = Waker(queues)
         self._references = references
         self._group: GroupCommit[Sequence[ExecutionEvent], Outcome] = GroupCommit(self._commit)
 
     async def receive(self, events: Sequence[ExecutionEvent]) -> Sequence[Receipt]:
         """Record `events`; when this returns they are on disk. Raises StoreUnavailable: buffer them."""
         outcome = await self._group.submit(events)
-        await self._wake(outcome.wake)
+        self._waker.wake(outcome.wake)
         return outcome.receipts
+
+    async def close(self) -> None:
+        """Send what is still to be sent."""
+        await self._waker.drain()
 
     async def _commit(self, requests: Sequence[Sequence[ExecutionEvent]]) -> Sequence[Outcome]:
         everything = [event for events in requests for event in events]
@@ -85,14 +86,6 @@ class Receiver:
             return record(tx, everything, self._references.known, now)
 
         return split(await self._store.write(work), [len(events) for events in requests])
-
-    async def _wake(self, streams: Sequence[str]) -> None:
-        if not streams:
-            return
-        try:
-            await self._queues.send(WAKE_QUEUE, [wake_up(stream) for stream in streams])
-        except QueueUnavailable as error:
-            log.warning("wake-ups not sent, the sweep will find the work: %s", error)
 
 
 def split(whole: Outcome, sizes: Sequence[int]) -> list[Outcome]:
@@ -109,7 +102,11 @@ def record(
     tx: Connection, events: Sequence[ExecutionEvent], references: Callable[[str], References], now: datetime
 ) -> Outcome:
     """Record `events` in the caller's transaction. Safe to repeat as a whole: known events are left alone."""
-    held = floor.lock(tx, {event.order_key: (event.connection, event.order_number) for event in events})
+    held = floor.lock(
+        tx,
+        {event.order_key: (event.connection, event.order_number) for event in events},
+        touched_operations(events),
+    )
     known, voided_before = event_store.known_and_voided(tx, {event.key: event.order_key for event in events})
     fresh = first_of_each(event for event in events if event.key not in known)
     if not fresh:
@@ -165,6 +162,21 @@ class Ledger:
             self.order.operation(operation_id)
         self.touched.update(self.order.operations)
         return before
+
+
+def touched_operations(events: Iterable[ExecutionEvent]) -> dict[str, set[str]]:
+    """Name the operations whose totals change, by order key; an order whose status may change is left out.
+
+    Quantities and times only add to their own operation. Life-cycle events and corrections concern the order.
+    """
+    touched: dict[str, set[str]] = {}
+    whole: set[str] = set()
+    for event in events:
+        if event.type in RANK or event.type is EventType.CORRECTION:
+            whole.add(event.order_key)
+        else:
+            touched.setdefault(event.order_key, set()).add(event.operation_id)
+    return {key: ids for key, ids in touched.items() if key not in whole}
 
 
 def first_of_each(events: Iterable[ExecutionEvent]) -> dict[str, ExecutionEvent]:
@@ -277,7 +289,7 @@ def save(tx: Connection, ledgers: Mapping[str, Ledger], now: datetime) -> list[s
         [_stream_change(key, ledger) for key, ledger in ledgers.items() if ledger.changed],
     )
     wake = [
-        key for key, ledger in ledgers.items() if (ledger.drafts or ledger.thinned) and ledger.stored.asleep
+        key for key, ledger in ledgers.items() if ledger.thinned or (ledger.drafts and ledger.stored.asleep)
     ]
     floor.wake(tx, wake, now + WAKE_GRACE)
     return wake

@@ -122,7 +122,9 @@ def _is_proposed(tx: Connection, order_key: str | None) -> bool:
     return any(order.proposed is not None for order in stored.values())
 
 
-async def decide_change(store: Store, queues: QueueSender, order_key: str, verdict: Verdict, by: By) -> Decided:
+async def decide_change(
+    store: Store, queues: QueueSender, order_key: str, verdict: Verdict, by: By
+) -> Decided:
     """Settle a change of plan that waits for a person. Raises StoreUnavailable."""
     now = datetime.now(UTC)
     decided, streams = await store.write(lambda tx: _change(tx, order_key, verdict, by, now))

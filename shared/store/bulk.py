@@ -76,7 +76,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
         return
     names = tuple(rows[0])
     if connection.dialect.name == "sqlite":
-        converters = _converters("sqlite", {name: table.c[name].type for name in names})
+        converters = _converters_of("sqlite", table, names)
         values = [
             tuple([row[name] if convert is None else convert(row[name]) for name, convert in converters])
             for row in rows
@@ -159,6 +159,13 @@ def as_json(dialect: str, shape: Shape, rows: Sequence[Row]) -> str:
     return orjson.dumps(packed, default=str).decode()
 
 
+@cache
+def _converters_of(
+    dialect: str, table: Table, names: tuple[str, ...]
+) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    return _converters(dialect, {name: table.c[name].type for name in names})
+
+
 def _converters(dialect: str, shape: Shape) -> list[tuple[str, Callable[[Any], Any] | None]]:
     target = DIALECTS[dialect]
     return [
@@ -168,6 +175,11 @@ def _converters(dialect: str, shape: Shape) -> list[tuple[str, Callable[[Any], A
 
 
 def _bound(kind: TypeDecorator[Any], dialect: Dialect) -> Callable[[Any], Any]:
+    """Return what turns a value into what the engine stores; the types that occur a lot bring their own."""
+    quick = getattr(kind, "binder", None)
+    if quick is not None:
+        return quick(dialect)  # type: ignore[no-any-return]
+
     def convert(value: Any) -> Any:  # noqa: ANN401 - what the column holds
         return kind.process_bind_param(value, dialect)
 

@@ -17,10 +17,10 @@ from shared.store.bulk import insert_rows, keys_of, on_keys, update_rows
 from shared.store.tables import operation_state, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Executable, Subquery
+    from sqlalchemy import Column, Connection, CursorResult, Executable, Subquery
 
 
 @dataclass(slots=True)
@@ -38,13 +38,26 @@ class FloorOrder:
     stored: set[str] = field(default_factory=set)  # the operations that have a row already
 
 
-def lock(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> dict[str, FloorOrder]:
-    """Take the stream rows of `orders` (order key -> connection, number), creating those that are new."""
+def lock(
+    connection: Connection,
+    orders: Mapping[str, tuple[str, str]],
+    touched: Mapping[str, Collection[str]] | None = None,
+) -> dict[str, FloorOrder]:
+    """Take the stream rows of `orders` (order key -> connection, number), creating those that are new.
+
+    `touched` names, by order key, operations whose totals will do; an order left out of it is read whole. So is
+    one of which a named operation has no total yet: that may decide the order's own status.
+    """
     keys = sorted(orders)
     if _touch(connection, keys).rowcount < len(keys):
         _create_missing(connection, orders)
         _touch(connection, keys)
-    return _load(connection, keys)
+    found = _load(connection, keys)
+    some = {key: ids for key, ids in (touched or {}).items() if found[key].status is not Status.NOT_STARTED}
+    _load_some(connection, found, some)
+    lacking = [key for key, ids in some.items() if not found[key].stored.issuperset(ids)]
+    _load_whole(connection, found, [*(key for key in keys if key not in some), *lacking])
+    return found
 
 
 @on_keys
@@ -78,67 +91,77 @@ def _create_missing(connection: Connection, orders: Mapping[str, tuple[str, str]
     insert_rows(connection, stream, fresh)
 
 
+# In the order of OperationState's fields.
+STATE_COLUMNS = (
+    "operation_id",
+    "good",
+    "scrap",
+    "rework",
+    "setup_seconds",
+    "run_seconds",
+    "units_passed",
+    "units_failed",
+    "started_at",
+    "last_at",
+    "last_rank",
+    "last_event",
+)
+
+
 @on_keys
-def _with_operations(wanted: Subquery) -> Executable:
-    joined = stream.join(wanted, stream.c.stream_key == wanted.c.value).outerjoin(
-        operation_state, operation_state.c.order_key == stream.c.stream_key
-    )
-    columns = [
-        stream.c.stream_key,
-        stream.c.connection,
-        stream.c.order_number,
-        stream.c.status.label("order_status"),
-        stream.c.started_at.label("order_started_at"),
-        stream.c.next_sequence,
-        stream.c.due_at,
-        *(
-            column
-            for column in operation_state.c
-            if column.name not in ("operation_key", "order_key", "status")
-        ),
-    ]
-    return select(*columns).select_from(joined)
+def _streams(wanted: Subquery) -> Executable:
+    names = ("stream_key", "connection", "order_number", "status", "started_at", "next_sequence", "due_at")
+    columns = select(*(stream.c[name] for name in names))
+    return columns.join(wanted, stream.c.stream_key == wanted.c.value)
 
 
 def _load(connection: Connection, keys: Sequence[str]) -> dict[str, FloorOrder]:
     found: dict[str, FloorOrder] = {}
-    for row in _with_operations(connection, keys).mappings():
-        order = found.get(row["stream_key"])
-        if order is None:
-            order = found[row["stream_key"]] = _order_from(row)
-        if row["operation_id"] is not None:
-            order.operations[row["operation_id"]] = _state_from(row)
-            order.stored.add(row["operation_id"])
+    for key, name, number, status, started_at, next_sequence, due_at in _streams(connection, keys).all():
+        order = FloorOrder(
+            key, name, number, Status(status), started_at, next_sequence, asleep=due_at is None
+        )
+        found[key] = order
     return found
 
 
-def _order_from(row: Any) -> FloorOrder:  # noqa: ANN401 - a SQLAlchemy row mapping
-    return FloorOrder(
-        row["stream_key"],
-        row["connection"],
-        row["order_number"],
-        Status(row["order_status"]),
-        row["order_started_at"],
-        row["next_sequence"],
-        asleep=row["due_at"] is None,
-    )
+@on_keys
+def _some_states(wanted: Subquery) -> Executable:
+    table = operation_state
+    return select(*_state_columns()).join(wanted, table.c.operation_key == wanted.c.value)
 
 
-def _state_from(row: Any) -> OperationState:  # noqa: ANN401
-    return OperationState(
-        row["operation_id"],
-        row["good"],
-        row["scrap"],
-        row["rework"],
-        row["setup_seconds"],
-        row["run_seconds"],
-        row["units_passed"],
-        row["units_failed"],
-        row["started_at"],
-        row["last_at"],
-        row["last_rank"],
-        row["last_event"].strip(),
-    )
+@on_keys
+def _whole_states(wanted: Subquery) -> Executable:
+    table = operation_state
+    return select(*_state_columns()).join(wanted, table.c.order_key == wanted.c.value)
+
+
+def _state_columns() -> list[Column[Any]]:
+    """The order key, then what OperationState takes, in the order of its fields."""
+    names = ("order_key", "operation_id", "good", "scrap", "rework", "setup_seconds", "run_seconds")
+    rest = ("units_passed", "units_failed", "started_at", "last_at", "last_rank", "last_event")
+    return [operation_state.c[name] for name in (*names, *rest)]
+
+
+def _load_some(
+    connection: Connection, found: Mapping[str, FloorOrder], touched: Mapping[str, Collection[str]]
+) -> None:
+    keys = [operation_key(key, operation_id) for key, ids in touched.items() for operation_id in ids]
+    if keys:
+        _add_states(found, _some_states(connection, keys))
+
+
+def _load_whole(connection: Connection, found: Mapping[str, FloorOrder], keys: Sequence[str]) -> None:
+    if keys:
+        _add_states(found, _whole_states(connection, keys))
+
+
+def _add_states(found: Mapping[str, FloorOrder], rows: CursorResult[Any]) -> None:
+    for order_key, operation_id, *totals in rows.all():
+        order = found[order_key]
+        order.operations[operation_id] = OperationState(operation_id, *totals)
+        order.stored.add(operation_id)
 
 
 def save_states(

@@ -41,10 +41,11 @@ class GroupCommit[T, R]:
     async def _settle(self, group: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             results = await self._commit([item for item, _ in group])
+            settled = list(zip(group, results, strict=True))
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, who are waiting for it
             await self._settle_apart(group, error)
             return
-        for (_, future), result in zip(group, results, strict=True):
+        for (_, future), result in settled:
             if not future.done():  # a caller may have gone away
                 future.set_result(result)
 

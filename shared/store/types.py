@@ -14,6 +14,8 @@ from sqlalchemy.dialects import mssql
 from shared.domain.identity import KEY_LENGTH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
@@ -58,6 +60,12 @@ class Quantity(TypeDecorator[Decimal]):
         """SQLite stores an integer."""
         return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else Numeric(19, 6))
 
+    def binder(self, dialect: Dialect) -> Callable[[Decimal | None], Any]:
+        """Return `process_bind_param` for one dialect, without its detours."""
+        if dialect.name == "sqlite":
+            return lambda value: int(value * MICRO) if value else (None if value is None else 0)
+        return lambda value: None if value is None else value.quantize(SIX_PLACES)
+
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:  # noqa: ANN401 - the driver's type
         """Decimal to what the engine stores."""
         if not value:
@@ -68,7 +76,13 @@ class Quantity(TypeDecorator[Decimal]):
         """Back to Decimal, without the trailing zeros that only the storage added."""
         if not value:
             return value if value is None else ZERO
-        return plain(Decimal(value) / MICRO if dialect.name == "sqlite" else value)
+        return of_millionths(value) if dialect.name == "sqlite" else plain(value)
+
+
+def of_millionths(value: int) -> Decimal:
+    """Turn whole millionths back into a quantity; most are whole numbers."""
+    whole, rest = divmod(value, 1_000_000)
+    return Decimal(whole) if rest == 0 else plain(Decimal(value) / MICRO)
 
 
 def plain(value: Decimal) -> Decimal:
@@ -90,6 +104,10 @@ class Instant(TypeDecorator[datetime]):
         """SQL Server has the type; the value still travels as text (pyodbc drops a bound tzinfo)."""
         return dialect.type_descriptor(OFFSET_TIME if dialect.name == "mssql" else String(24))
 
+    def binder(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        """Return `process_bind_param` without its detours."""
+        return lambda value: None if value is None else instant_text(value)
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
         """Aware datetime to text."""
         return None if value is None else instant_text(value)
@@ -99,7 +117,7 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return parsed.astimezone(UTC)
+        return parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)
 
 
 @lru_cache(4096)  # one batch says the same instant over and over

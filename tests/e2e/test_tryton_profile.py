@@ -1,7 +1,5 @@
 """The Tryton profile on a real Tryton: each test works on orders of its own, read back by another way."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,22 +34,9 @@ def seeded():
 @pytest.fixture(scope="module")
 def server(seeded, tmp_path_factory):
     server = TrytonServer(seeded, tmp_path_factory.mktemp("tryton"))
-    allow_cancellation(server.database)
     server.start()
     yield server
     server.stop()
-
-
-def allow_cancellation(database):
-    """Give the integration user the group that tryton.md asks for; the server is not running yet."""
-    with closing(sqlite3.connect(database)) as connection, connection as books:
-        (user,) = books.execute("SELECT id FROM res_user WHERE login = 'tascus'").fetchone()
-        (group,) = books.execute("SELECT id FROM res_group WHERE name = 'Stock Cancellation'").fetchone()
-        has = books.execute(
-            'SELECT count(*) FROM "res_user-res_group" WHERE "user" = ? AND "group" = ?', [user, group]
-        )
-        if not has.fetchone()[0]:
-            books.execute('INSERT INTO "res_user-res_group" ("user", "group") VALUES (?, ?)', [user, group])
 
 
 def connected(server, api_key=None, **settings):

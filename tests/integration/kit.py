@@ -1,8 +1,7 @@
 """What integration tests say again and again: call a door, post an event, look at a queue."""
 
-import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Any
 import azure.functions as func
 import orjson
 from azure.core.exceptions import ResourceNotFoundError
+from azure.functions.decorators.function_app import FunctionBuilder
 from azure.storage.queue import QueueClient, TextBase64DecodePolicy
 
 from functions.http_events import receive_events
 from shared.queues.envelope import WAKE_QUEUE, stream_of
+from tests.contract.conformity import check_body, check_reply
 
 PLAIN_PROFILE = str(Path(__file__).parents[1] / "fakes" / "plain.yaml")
 NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once
@@ -41,22 +42,29 @@ class Reply:
 
 
 async def call(
-    door: Callable[..., Any],
+    door: FunctionBuilder,
     method: str = "GET",
     *,
     query: Mapping[str, str] | None = None,
     body: Any = None,
     **route: str,
 ) -> Reply:
-    """Call a door as the host does: `await call(one_order, number="WO-1", query={"connection": "main"})`."""
+    """Call a door as the host does: `await call(order, number="WO-1", query={"connection": "main"})`.
+
+    Whatever it answers must be what the OpenAPI document says.
+    """
     content = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body, default=str)
     request = func.HttpRequest(
         method, "http://here/", params=dict(query or {}), route_params=route, body=content
     )
-    answered = door(request)
-    reply = await answered if asyncio.iscoroutine(answered) else answered
-    text = reply.get_body()
-    return Reply(reply.status_code, json.loads(text) if text else None, reply.headers, reply.mimetype or "")
+    answered = await door(request)
+    text = answered.get_body()
+    reply = Reply(answered.status_code, json.loads(text), answered.headers, answered.mimetype or "")
+    name = door._function.get_function_name()
+    check_reply(name, reply.status, reply.media_type, reply.body)
+    if reply.status in (200, 202) and body is not None:
+        check_body(name, json.loads(content))
+    return reply
 
 
 def event(kind: str, order: str, operation: str = "10", minute: int = 0, **fields: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The plain ERP is the witness: it names every effect in the order in which it hap
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -14,12 +15,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import func, select
 
+from devhost.process import HostProcess
 from shared.domain.identity import message_id, order_key
 from shared.store.tables import execution_event, operation_state, outbound_message, stream, warning
 from shared.wiring import App
@@ -84,6 +88,37 @@ class Worker:
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")
+
+
+@contextlib.contextmanager
+def hosting(folder: Path, **settings: str) -> Iterator[HostProcess]:
+    """A devhost with all doors, on this process's settings. It sweeps every second and pulls when it is told."""
+    never = "0 0 0 1 1 *"
+    schedules = {
+        "TASCUS_PULL_SCHEDULE": never,
+        "TASCUS_RECONCILE_SCHEDULE": never,
+        "TASCUS_SWEEP_SCHEDULE": "* * * * * *",
+    }
+    log = folder / "devhost.log"
+    with HostProcess(ROOT, schedules | settings, ["--lease", "5"], log) as host:
+        try:
+            yield host
+        finally:
+            host.kill()  # what a test wants to end gently it stops itself
+        assert "Traceback" not in host.log()
+
+
+def post_to(url: str, events: list[dict[str, Any]]) -> int:
+    """Post events over HTTP; return the status, 0 when no answer came."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        connection.request("POST", "/api/v1/events", json.dumps(events))
+        return connection.getresponse().status
+    except (OSError, HTTPException):
+        return 0
+    finally:
+        connection.close()
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """A worker dies at every point between the call to the ERP and the commit: nothing is lost, nothing counts twice."""
 
+import asyncio
 import random
-import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -10,7 +12,9 @@ from tests.integration.plant import (
     Worker,
     assert_books_agree,
     drained,
+    hosting,
     messages,
+    post_to,
     recorded_ids,
     shift,
     sql_locked,
@@ -104,13 +108,14 @@ async def test_deaths_at_random_moments(plant, plain_erp, tmp_path):
     plain_erp.faults(latency_ms=10)
     rng = random.Random(20261123)
     kills = 0
+
+    def goes_on(since):
+        return drained(plant) or plain_erp.report()["writes"] > since
+
     while not drained(plant) and kills < 8:
         with Worker(tmp_path, TASCUS_LEASE_SECONDS="1") as worker:
-            begun = plain_erp.report()["writes"]
-            wait_until(lambda: drained(plant) or plain_erp.report()["writes"] > begun, "the worker to begin")
-            time.sleep(
-                rng.uniform(0, 0.15)
-            )  # not to wait for anything: the moment of death is the test's dice
+            wait_until(partial(goes_on, plain_erp.report()["writes"]), "the worker to begin")
+            await asyncio.sleep(rng.uniform(0, 0.15))  # waits for nothing: the moment of death is thrown by dice
             worker.kill()
             kills += 1
     assert kills >= 4
@@ -119,3 +124,34 @@ async def test_deaths_at_random_moments(plant, plain_erp, tmp_path):
     assert plain_erp.report()["overlaps"] == 0
     assert {order["state"] for order in plain_erp.report()["orders"].values()} == {"completed"}
     assert len(recorded_ids(plant)) == len(orders) * 2 * (4 + 16)
+
+
+async def test_death_during_ingest(plant, plain_erp, tmp_path):
+    """What was answered with 202 is there; what was not may be sent again. The sweep finds what nobody woke."""
+    orders = [f"WO-{number:06}" for number in range(1, 11)]
+    requests = [[part] for order in orders for part in shift(order, ["10", "20"], reports=3)]
+    rng = random.Random(20261124)
+    acknowledged: list[str] = []
+    left = requests
+    for _ in range(3):
+        with hosting(tmp_path) as host, ThreadPoolExecutor(4) as floor:
+            answers = [floor.submit(post_to, host.url, request) for request in left]
+            enough = rng.randrange(20, 60)
+            wait_until(partial(answered, answers, enough), "some of it to be answered")
+            host.kill()
+            took = [answer.result() == 202 for answer in answers]
+        acknowledged += [part["id"] for request, ok in zip(left, took, strict=True) if ok for part in request]
+        left = [request for request, ok in zip(left, took, strict=True) if not ok]
+        assert sorted(set(acknowledged) - set(recorded_ids(plant))) == []
+    assert left
+    with hosting(tmp_path) as host:
+        assert {post_to(host.url, request) for request in [*left, *requests[:30]]} == {202}
+        wait_until(lambda: drained(plant), "the sweep to find everything")
+    ids = recorded_ids(plant)
+    assert sorted(ids) == sorted(part["id"] for request in requests for part in request)
+    assert_books_agree(plant, plain_erp, orders)
+    assert plain_erp.report()["overlaps"] == 0
+
+
+def answered(answers, number):
+    return sum(answer.done() for answer in answers) >= number

@@ -5,7 +5,16 @@ from contextlib import ExitStack
 import pytest
 
 from tests.integration.kit import event, plain_connection, post
-from tests.integration.plant import Worker, assert_books_agree, drained, shift, states, wait_until
+from tests.integration.plant import (
+    Worker,
+    assert_books_agree,
+    drained,
+    hosting,
+    post_to,
+    shift,
+    states,
+    wait_until,
+)
 
 ORDERS = [f"WO-{number:06}" for number in range(1, 11)]
 
@@ -39,6 +48,20 @@ async def test_workers_never_interleave(plant, plain_erp, tmp_path, workers):
     assert_books_agree(plant, plain_erp, ORDERS)
     assert plain_erp.report()["overlaps"] == 0
     assert {order["state"] for order in plain_erp.report()["orders"].values()} == {"completed"}
+
+
+async def test_two_hosts_share_the_queue_and_the_streams(plant, plain_erp, tmp_path):
+    """The whole app twice, as the cloud scales it out: doors, wake-ups, sweeps and leases."""
+    plain_erp.faults(latency_ms=5)
+    stories = [shift(order, ["10", "20"], reports=4) for order in ORDERS]
+    with hosting(tmp_path) as one, hosting(tmp_path) as other:
+        for number, chapter in enumerate(zip(*stories, strict=True)):
+            assert post_to((one, other)[number % 2].url, list(chapter)) == 202
+        wait_until(lambda: drained(plant), "everything to be delivered")
+        one.stop()
+        other.stop()
+    assert_books_agree(plant, plain_erp, ORDERS)
+    assert plain_erp.report()["overlaps"] == 0
 
 
 async def test_a_call_that_outlasts_the_lease_keeps_the_stream(plant, plain_erp, tmp_path):

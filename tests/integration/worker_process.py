@@ -6,6 +6,7 @@ and any number of times. `python -m tests.integration.worker_process <ready file
 
 import asyncio
 import logging
+import random
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from shared.errors import StoreUnavailable
 from shared.store.tables import stream
 from shared.wiring import App, build
 
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.01, 0.09  # by chance, so that no worker always comes first
 
 
 def open_streams(tx):
@@ -37,7 +38,7 @@ async def work(here: App) -> None:
         for key in await here.store.read(open_streams):
             if key not in running or running[key].done():
                 running[key] = asyncio.create_task(deliver(here, key))
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(random.uniform(*PAUSE_SECONDS))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -138,7 +139,7 @@ def test_no_life_cycle_message_without_a_change_of_status(events):
     for words in said.values():
         assert words[0] is START
         assert START not in words[1:]
-        assert all(one is not other for one, other in zip(words, words[1:], strict=False))
+        assert all(one is not other for one, other in pairwise(words))
     assert kinds(drafts).count(O_START) == (1 if drafts else 0)
 
 

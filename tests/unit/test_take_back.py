@@ -80,7 +80,7 @@ def test_the_last_event_that_implied_a_start_takes_it_back_though_another_had_ca
 def test_reopening_an_operation_reverses_the_completion_of_the_order_though_another_had_caused_it():
     events = [event("a", COMPLETED, 1), event("b", COMPLETED, 2, "20")]
     _, said = corrected(events, "a", sent=99, planned=("10", "20"))
-    assert said == [(KINDS.CORRECTION, 6), (KINDS.CORRECTION, 3)]
+    assert said == [(KINDS.CORRECTION, 6), (KINDS.CORRECTION, 3), (KINDS.CORRECTION, 2)]
 
 
 def test_a_status_that_comes_to_light_again_is_said():

@@ -1,4 +1,7 @@
-"""Alembic's entry point: runs migrations on the engine that `shared.store.schema` hands over."""
+"""Alembic's entry point: runs migrations on the engine that `shared.store.schema` hands over.
+
+Offline (`--sql`) it prints them instead, for a database whose owner wants to read first; `dialect` names which kind.
+"""
 
 from alembic import context
 from sqlalchemy import text
@@ -32,4 +35,19 @@ def make_schema(connection: Connection) -> None:
     connection.execute(text(f"IF SCHEMA_ID('{SCHEMA}') IS NULL EXEC('CREATE SCHEMA {SCHEMA}')"))
 
 
-run()
+def render() -> None:
+    """Print the statements for a database that nobody is connected to."""
+    context.configure(
+        dialect_name=context.config.attributes["dialect"],
+        target_metadata=metadata,
+        version_table_schema=SCHEMA,
+        literal_binds=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    render()
+else:
+    run()

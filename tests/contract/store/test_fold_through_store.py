@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import count
+from itertools import count, pairwise
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -61,7 +61,7 @@ def arrivals(draw):
     arriving = draw(st.permutations(events + draw(st.lists(st.sampled_from(events), max_size=4))))
     cuts = sorted(draw(st.sets(st.integers(1, max(1, len(arriving) - 1)), max_size=4)))
     edges = [0, *cuts, len(arriving)]
-    return events, [arriving[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return events, [arriving[start:end] for start, end in pairwise(edges)]
 
 
 def moved_to(stated, prefix):

@@ -1,0 +1,51 @@
+"""What travels on the queues, there and back."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import MappingError
+from shared.queues.envelope import LARGEST, floor_batches, floor_events_of, stream_of, wake_up
+
+RECEIVED = "2026-11-23T06:00:00+00:00"
+EVENTS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(0, 9)), max_size=8)
+
+
+def test_a_wake_up_names_its_stream():
+    assert stream_of(wake_up("abc")) == stream_of(wake_up("abc").encode()) == "abc"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"x"', '{"other":1}', b"\xff\xfe"])
+def test_what_is_no_wake_up_is_refused(text):
+    with pytest.raises(MappingError, match="not a wake-up"):
+        stream_of(text)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"events":3}', '{"events":{}}', b"\xff"])
+def test_what_is_no_batch_of_events_is_refused(text):
+    with pytest.raises(MappingError, match="not a batch of floor events"):
+        floor_events_of(text)
+
+
+@given(EVENTS)
+def test_events_come_back_as_they_went(events):
+    back = [event for text in floor_batches(events, RECEIVED) for event in floor_events_of(text)]
+    assert back == events
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, LARGEST - 100), min_size=1, max_size=12))
+def test_batches_are_few_and_fit_a_queue_message(sizes):
+    events = [{"padding": "é" * (size // 2)} for size in sizes]
+    batches = floor_batches(events, RECEIVED)
+    assert [event for text in batches for event in floor_events_of(text)] == events
+    assert all(len(text.encode()) * 4 / 3 < 65_536 for text in batches)
+    total = sum(len(orjson.dumps(event)) + 1 for event in events)
+    assert len(batches) <= 2 * total // LARGEST + 1
+
+
+def test_nothing_makes_no_message():
+    assert floor_batches([], RECEIVED) == []

@@ -1,0 +1,133 @@
+"""Imports run one way: functions -> flows -> (erp, mapping, store, queues) -> domain. The tree alone tells the flow."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = {
+    # room: what it may see beside itself
+    "domain": set(),
+    "errors": set(),
+    "settings": {"errors"},
+    "secrets": {"errors"},
+    "profiles": {"domain", "errors", "mapping"},
+    "mapping": {"domain", "errors", "profiles"},
+    "erp": {"domain", "errors", "mapping", "profiles"},
+    "store": {"domain", "errors"},
+    "queues": {"domain", "errors"},
+    "flows": {"domain", "errors", "mapping", "erp", "store", "queues"},
+    "functions": {
+        "domain",
+        "errors",
+        "settings",
+        "queues",
+        "store",
+        "flows",
+        "wiring",
+    },  # may skip, not climb
+    "function_app": {"functions"},
+}
+SEES_EVERYTHING = "wiring"
+ELSEWHERE = {"devhost", "tests", "demo", "bench", "cli"}
+NOT_FOR_DOORS = {"sqlalchemy", "httpx", "aiohttp", "alembic", "pyodbc", "sqlite3"}
+ERPS = [
+    "tryton", "erpnext", "frappe", "odoo", "sap", "netsuite", "epicor", "dynamics", "business.central", "infor",
+    "oracle", "acumatica", "ifs", "sage", "katana", "dolibarr", "proteus", "plex", "syteline", "priority",
+]  # fmt: skip
+NAMED = re.compile(rf"(?<![a-z])({'|'.join(ERPS)})(?![a-z])", re.IGNORECASE)
+
+
+def product_files():
+    """Every Python file that runs in the cloud."""
+    found = [ROOT / "function_app.py", *(ROOT / "functions").rglob("*.py"), *(ROOT / "shared").rglob("*.py")]
+    return sorted(path for path in found if "__pycache__" not in path.parts)
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def room_of(dotted):
+    """`shared.store.engine` -> store; `functions.doors` -> functions; foreign packages -> their own name."""
+    parts = dotted.split(".")
+    return parts[1] if parts[0] == "shared" and len(parts) > 1 else parts[0]
+
+
+def imported(path):
+    """Yield the dotted name of everything the file imports, at any depth and for typing too."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}: relative import"
+            if node.module == "shared":
+                yield from (f"shared.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def test_the_tree_is_there():
+    rooms = {room_of(".".join(path.relative_to(ROOT).with_suffix("").parts)) for path in product_files()}
+    assert rooms - {"__init__", "shared"} <= {*ROOMS, SEES_EVERYTHING}, "a new room needs its rule here"
+    assert {"domain", "store", "flows", "erp", "mapping", "queues", "functions"} <= rooms
+
+
+@pytest.mark.parametrize("path", product_files(), ids=name_of)
+def test_imports_run_one_way(path):
+    mine = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    seen = {room_of(dotted) for dotted in imported(path)}
+    assert not seen & ELSEWHERE
+    if mine not in (SEES_EVERYTHING, "__init__", "shared"):
+        ours = {*ROOMS, SEES_EVERYTHING}
+        assert seen & ours <= ROOMS[mine] | {mine}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "functions").glob("*.py")), ids=name_of)
+def test_a_door_imports_neither_sql_nor_an_http_client(path):
+    assert not {dotted.split(".")[0] for dotted in imported(path)} & NOT_FOR_DOORS
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "shared" / "domain").glob("*.py")), ids=name_of)
+def test_the_domain_reads_no_clock_file_or_socket(path):
+    told = {dotted.split(".")[0] for dotted in imported(path)}
+    assert told <= {
+        "__future__",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "enum",
+        "hashlib",
+        "json",
+        "shared",
+        "typing",
+    }
+    assert not re.search(r"\.(now|utcnow|today)\(|\bopen\(", path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*product_files(), *sorted((ROOT / "cli").rglob("*.py")), *sorted((ROOT / "devhost").rglob("*.py"))],
+    ids=name_of,
+)
+def test_no_python_knows_the_name_of_an_erp(path):
+    if "node_modules" not in path.parts:
+        assert NAMED.findall(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("class TrytonError", ["Tryton"]),
+        ("sap_client", ["sap"]),
+        ("perhaps disappear", []),
+        ("in SAP.", ["SAP"]),
+    ],
+)
+def test_the_search_for_names_finds_them(text, found):
+    assert NAMED.findall(text.replace("TrytonError", "Tryton_Error")) == found
