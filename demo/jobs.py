@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
 from demo.facts import ZERO, Event, Made, Post, Reached
-from demo.schedule import PAUSE_SECONDS, Order, Slot, Twist
+from demo.schedule import PAUSE_SECONDS, UNTIMED, Order, Slot, Twist
 from demo.worker import Worker
 
 PIECE = Decimal(1)
@@ -45,7 +45,7 @@ class Floor:
 def posts_of(slot: Slot, floor: Floor) -> tuple[Post, ...]:
     """All requests of one job, in the order in which they are sent."""
     worker = floor.worker(slot)
-    requests = list(_course(worker, floor))
+    requests = [request for request in _course(worker, floor) if request]
     if slot.has(Twist.LATE_TIME):
         requests = _time_last(requests)
     if slot.has(Twist.OUT_OF_ORDER):
@@ -74,16 +74,17 @@ def _beginning(worker: Worker) -> Iterator[Request]:
 
 
 def _pieces(worker: Worker, floor: Floor) -> Iterator[Request]:
-    """An operation on all pieces together; the last one reports in two parts."""
+    """An operation on all pieces together; some of the last ones report in two parts."""
     slot = worker.slot
     yield from _beginning(worker)
     yield from _corrected(worker, floor)
-    first = _half(floor.incoming(slot.order), slot.order.unit) if slot.last else ZERO
+    parts = slot.last and (slot.begins % 2 == 0 or slot.has(Twist.UNFINISHED))
+    first = _half(floor.incoming(slot.order), slot.order.unit) if parts else ZERO
     worker.wait(slot.run / 2)
     if first:
         yield [worker.report(first, batch=_batch(slot.order))]
     if slot.has(Twist.UNFINISHED):
-        yield [worker.book("run", slot.run / 2)]
+        yield _time(worker, slot.run / 2)
     if slot.has(Twist.PAUSE):
         yield [worker.pause()]
     if slot.has(Twist.UNFINISHED):
@@ -91,7 +92,12 @@ def _pieces(worker: Worker, floor: Floor) -> Iterator[Request]:
     if slot.has(Twist.PAUSE):
         yield [worker.resume(PAUSE_SECONDS)]
     worker.wait(slot.run / 2)
-    yield [worker.book("run", slot.run), *_rest(worker, floor, first), worker.finish()]
+    yield [*_time(worker, slot.run), *_rest(worker, floor, first), worker.finish()]
+
+
+def _time(worker: Worker, seconds: Decimal) -> Request:
+    """Book the time of a run, where somebody does that."""
+    return [] if worker.slot.station == UNTIMED else [worker.book("run", seconds)]
 
 
 def _rest(worker: Worker, floor: Floor, reported: Decimal) -> Request:
@@ -122,7 +128,8 @@ def _corrected(worker: Worker, floor: Floor) -> Iterator[Request]:
 def _units(worker: Worker, floor: Floor) -> Iterator[Request]:
     """An operation unit by unit. At the test before the last one the first unit fails."""
     slot, serials = worker.slot, floor.serials(worker.slot.order)
-    seconds = (slot.run / (len(serials) + 1)).quantize(PIECE)
+    # The last look is timed as a whole, the test before it unit by unit.
+    seconds = ZERO if slot.last else (slot.run / (len(serials) + 1)).quantize(PIECE)
     yield from _beginning(worker)
     if not slot.last and slot.has(Twist.SCRAP) and len(serials) > 1:
         yield [worker.unit(serials.pop(0), "fail", seconds, "scrap")]
@@ -130,6 +137,9 @@ def _units(worker: Worker, floor: Floor) -> Iterator[Request]:
         yield [worker.unit(serials[0], "fail", seconds)]
     for serial in serials:
         yield [worker.unit(serial, "pass", seconds)]
+    if slot.last:
+        worker.wait(slot.run)
+        yield _time(worker, slot.run)
     yield [worker.finish()]
 
 
@@ -157,8 +167,8 @@ def _begun_in_vain(worker: Worker) -> Iterator[Request]:
 
 def _time_last(requests: Sequence[Request]) -> list[Request]:
     """Take the time out of the last request and send it after it."""
-    time, *rest = requests[-1]
-    return [*requests[:-1], rest, [time]]
+    late = [event for event in requests[-1] if event["type"] == "time.recorded"]
+    return [*requests[:-1], [event for event in requests[-1] if event not in late], late]
 
 
 def _disturbed(slot: Slot, posts: list[Post]) -> list[Post]:

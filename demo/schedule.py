@@ -9,8 +9,9 @@ from demo.facts import ZERO, Act, Order
 
 OUTAGE_FROM, OUTAGE_TO = 0.40, 0.62  # of the shift
 PAUSE_SECONDS = 600
-SET_UP_EVERY = 5  # jobs
-SHORT_SHIFT = 3  # orders left unfinished at the end
+AT_THE_LAST = 3  # orders whose last operation the shift ends in
+BARELY_BEGUN = 9  # orders whose second operation the shift ends in
+UNTIMED = "Wash 1"  # a line that runs by itself: nobody books time on it
 
 
 class Twist(StrEnum):
@@ -38,7 +39,7 @@ class Twist(StrEnum):
 COUNTED = {
     Twist.SCRAP: (6, 2),
     Twist.REWORK: (11, 4),
-    Twist.PAUSE: (8, 3),
+    Twist.PAUSE: (12, 3),
     Twist.SENT_TWICE: (10, 5),
     Twist.OUT_OF_ORDER: (9, 7),
     Twist.ONE_MORE: (60, 40),
@@ -57,7 +58,17 @@ class Roles:
     mistaken: str
     changed: str
     cancelled: str
-    unfinished: tuple[str, ...]
+    at_the_last: tuple[str, ...]
+    barely_begun: tuple[str, ...]
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Orders that are under way when the shift ends."""
+        return self.at_the_last + self.barely_begun
+
+    def ends_at(self, order: Order) -> int:
+        """The position of the operation at which the shift leaves the order."""
+        return 1 if order.number in self.barely_begun else len(order.operations) - 1
 
 
 @dataclass(frozen=True)
@@ -101,10 +112,18 @@ class Slot:
 
 def roles(orders: Sequence[Order]) -> Roles:
     """Cast the orders: the first two, the last, and those before it."""
-    if len(orders) < SHORT_SHIFT + 3:
-        raise ValueError(f"a shift needs at least {SHORT_SHIFT + 3} released orders, there are {len(orders)}")
+    left = AT_THE_LAST + BARELY_BEGUN
+    if len(orders) < left + 3:
+        raise ValueError(f"a shift needs at least {left + 3} released orders, there are {len(orders)}")
     numbers = [order.number for order in orders]
-    return Roles(numbers[0], numbers[1], numbers[-1], tuple(numbers[-1 - SHORT_SHIFT : -1]))
+    unfinished = numbers[-1 - left : -1]
+    return Roles(
+        numbers[0],
+        numbers[1],
+        numbers[-1],
+        tuple(unfinished[:AT_THE_LAST]),
+        tuple(unfinished[AT_THE_LAST:]),
+    )
 
 
 def schedule(orders: Sequence[Order], serial_part: str) -> list[Slot]:
@@ -143,7 +162,7 @@ def _ordinary(orders: Sequence[Order], cast: Roles) -> Iterator[Slot]:
         for position in range(len(order.operations)):
             number += 1
             slot = _slot(order, position, number)
-            held = order.number == cast.changed and position > 0
+            held = position > (0 if order.number == cast.changed else cast.ends_at(order))
             if order.number != cast.cancelled and not held:
                 yield replace(slot, twists=_twists(slot, number, cast))
 
@@ -160,8 +179,8 @@ def _held_back(orders: Sequence[Order], cast: Roles) -> Iterator[Slot]:
 
 
 def _slot(order: Order, position: int, number: int) -> Slot:
-    """A job with plausible times, some of them with half seconds. Few need setting up after the first one."""
-    setup = ZERO if position and number % SET_UP_EVERY else Decimal(60 + 15 * (number % 4))
+    """A job with plausible times, some of them with half seconds; the first of an order needs setting up."""
+    setup = ZERO if position else Decimal(60 + 15 * (number % 4))
     run = Decimal(330 + 25 * (number * 7 % 9)) + Decimal("0.5") * (number % 2)
     return Slot(order, position, 0, setup, run)
 
@@ -176,7 +195,7 @@ def _twists(slot: Slot, number: int, cast: Roles) -> frozenset[Twist]:
     """What befalls job `number`: by count, so that everything happens in every shift."""
     if slot.order.number == cast.mistaken and slot.last:
         return frozenset({Twist.MISTAKE})
-    if slot.order.number in cast.unfinished and slot.last:
+    if slot.order.number in cast.unfinished and slot.position == cast.ends_at(slot.order):
         paused = {Twist.PAUSE} if slot.order.number == cast.unfinished[0] else set()
         return frozenset({Twist.UNFINISHED, *paused})
     befalls = {twist for twist, (every, at) in COUNTED.items() if number % every == at}

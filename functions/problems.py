@@ -57,7 +57,7 @@ def answer(
 ) -> func.HttpResponse:
     """Answer with JSON. Decimals become text, so no digit is lost; instants are RFC 3339 in UTC."""
     return func.HttpResponse(
-        orjson.dumps(body, default=str, option=orjson.OPT_UTC_Z),
+        orjson.dumps(body, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS),
         status_code=status,
         mimetype=JSON_TYPE,
         headers=dict(headers) if headers else None,

@@ -48,7 +48,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environment is None else environment
     return Settings(
         sql_url=env.get("TASCUS_SQL_URL", "sqlite:///tascus.sqlite"),
-        connections=read_connections(env.get("TASCUS_CONNECTIONS", "connections.yaml")),
+        connections=read_connections(env.get("TASCUS_CONNECTIONS", "")),
         storage=_storage(env),
         key_vault_url=env.get("TASCUS_KEY_VAULT_URL", ""),
         max_body_bytes=_number(env, "TASCUS_MAX_BODY_BYTES", 1_048_576),
@@ -73,13 +73,19 @@ def _storage(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_connections(source: str) -> tuple[ConnectionSettings, ...]:
-    """Read the connections from `source`: inline JSON or YAML, or the path of such a file (no file: none)."""
+    """Read the connections from `source`: inline JSON or YAML, or the path of such a file. "" = none yet.
+
+    Raises:
+        ConfigurationError: there is no such file, or what it holds is not a list of connections.
+    """
     import yaml  # noqa: PLC0415 - a door that answers health probes should not pay for it
 
     inline = source.lstrip().startswith(("[", "{", "-"))
     path = Path(source)
-    if not inline and not path.exists():
+    if not source:
         return ()
+    if not inline and not path.exists():
+        raise ConfigurationError(f"TASCUS_CONNECTIONS names {source!r}, and there is no such file")
     try:
         stated = yaml.safe_load(source if inline else path.read_text("utf-8"))
     except yaml.YAMLError as error:
@@ -89,7 +95,12 @@ def read_connections(source: str) -> tuple[ConnectionSettings, ...]:
         raise ConfigurationError(
             "TASCUS_CONNECTIONS must hold a list of connections, each with name, profile, settings"
         )
-    return tuple(_connection(entry, number) for number, entry in enumerate(entries, 1))
+    connections = tuple(_connection(entry, number) for number, entry in enumerate(entries, 1))
+    names = [connection.name for connection in connections]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError(f"connections must have names of their own; given twice: {', '.join(twice)}")
+    return connections
 
 
 def _connection(entry: Any, number: int) -> ConnectionSettings:  # noqa: ANN401 - whatever the YAML holds

@@ -111,8 +111,21 @@ def _seconds(value: Decimal | None) -> str:
     return "none" if value is None else f"{value.normalize():f} s"
 
 
+def taken_over(stored: WorksOrder, pulled: WorksOrder) -> WorksOrder:
+    """Return the plan of an order that has not begun: the ERP's word.
+
+    A cancelled order keeps the routing it had: some ERPs drop the operations with the order, and whoever still
+    reports on one should read that the order is cancelled, not that the operation is unknown.
+    """
+    if pulled.erp_state is ErpState.CANCELLED and not pulled.operations:
+        return replace(pulled, operations=stored.operations)
+    return pulled
+
+
 def keep_plan(stored: WorksOrder, pulled: WorksOrder, worked: Collection[str]) -> WorksOrder:
-    """Return the plan to keep for a started order: ours, with the ERP's references and state brought up to date.
+    """Return the plan to keep for a started order: ours, with the ERP's references and progress brought up to date.
+
+    A cancellation is no progress but a proposal: it stays one until a person has decided.
 
     An operation that is new to the plan and that the floor has `worked` on already is taken in: it is what the
     recorded work was waiting for, and it overwrites nothing.
@@ -122,7 +135,8 @@ def keep_plan(stored: WorksOrder, pulled: WorksOrder, worked: Collection[str]) -
     ours = {op.operation_id for op in stored.operations}
     kept += [op for op in pulled.operations if op.operation_id in worked and op.operation_id not in ours]
     operations = tuple(sorted(kept, key=lambda op: (op.position, op.operation_id)))
-    return replace(stored, erp_state=pulled.erp_state, erp_ref=pulled.erp_ref, operations=operations)
+    state = stored.erp_state if pulled.erp_state is ErpState.CANCELLED else pulled.erp_state
+    return replace(stored, erp_state=state, erp_ref=pulled.erp_ref, operations=operations)
 
 
 def _ref_of(pulled: Operation | None, stored: Operation) -> Mapping[str, Json]:

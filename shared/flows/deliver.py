@@ -219,7 +219,8 @@ class Deliverer:
         probing_until = now + self._lease
         won = await self._store.write(lambda tx: connections.claim_probe(tx, name, seen, probing_until))
         self._states[name] = replace(state, halted_until=probing_until)
-        self._breakers[name].probing = won
+        if won:  # of many lanes that come due together one wins; the others must not undo that
+            self._breakers[name].probing = True
         return None if won else probing_until
 
     async def answered(self, name: str) -> None:

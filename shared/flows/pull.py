@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from shared.domain.derive import OrderState, draft_completion
 from shared.domain.identity import order_key
-from shared.domain.plan_change import Action, Change, fingerprint, judge, keep_plan
+from shared.domain.plan_change import Action, Change, fingerprint, judge, keep_plan, taken_over
 from shared.domain.plan_json import plan_to_json
 from shared.domain.warning import Warning_, WarningKind
 from shared.domain.works_order import ErpState
-from shared.errors import ErpUnavailable, LeaseLost
+from shared.errors import ConfigurationError, ErpUnavailable, LeaseLost
 from shared.flows.receive import Ledger, save
 from shared.queues.waker import Waker
 from shared.store import connections, floor, leases, orders, outbox, warnings
@@ -70,11 +70,9 @@ class Puller:
             return report
         try:
             await self._read_changes(connected, token, report)
-        except ErpUnavailable as error:
+        except (ErpUnavailable, ConfigurationError, LeaseLost) as error:
             report.error = str(error)
             log.warning("pull of %s ends early: %s", connected.name, error)
-        except LeaseLost as error:
-            report.error = str(error)
         await self._store.write(lambda tx: _finish(tx, connected.name, token, report.error))
         self._references.forget()
         return report
@@ -184,8 +182,10 @@ def _plan_of(stored: StoredOrder | None) -> WorksOrder | None:
 def _write_of(
     stored: StoredOrder | None, as_stated: OrderWrite, change: Change, worked: Collection[str]
 ) -> OrderWrite:
-    if stored is None or change.action in (Action.INSERT, Action.UPDATE):
+    if stored is None or change.action is Action.INSERT:
         return as_stated
+    if change.action is Action.UPDATE:
+        return replace(as_stated, plan=taken_over(stored.plan, as_stated.plan))
     kept = keep_plan(stored.plan, as_stated.plan, worked)
     changes = {field: list(pair) for field, pair in change.differences.items()}
     proposed = {"changes": changes, "plan": plan_to_json(as_stated.plan)} if changes else None

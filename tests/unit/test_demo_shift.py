@@ -141,7 +141,7 @@ def test_quantities_flow_from_station_to_station(shift):
 
 
 def test_too_few_orders_are_refused():
-    with pytest.raises(ValueError, match="at least 6 released orders, there are 3"):
+    with pytest.raises(ValueError, match="at least 15 released orders, there are 3"):
         plan(ORDERS[:3], NOW, SERIAL_PART)
 
 
