@@ -36,15 +36,19 @@ class Api:
         reply = await self.client.get("/api/v1/health/ready")
         return reply.status_code == httpx.codes.OK
 
-    async def pull(self) -> dict[str, Any]:
-        """Have the ERP's changes read now; returns the report."""
+    async def pull(self) -> None:
+        """Have the ERP's changes read now; where the timer is at it already, that will do."""
         reply = await self.client.post(f"/api/v1/connections/{self.connection}/pull")
-        return reply.raise_for_status().json()
+        if reply.status_code != httpx.codes.CONFLICT:
+            reply.raise_for_status()
 
     async def orders(self) -> list[Order]:
         """Every works order that was pulled, with its routing, by number."""
-        numbers = [line["number"] async for line in self._all("orders") if line["part"] is not None]
-        return [_order(await self.order(number)) for number in sorted(numbers)]
+        return [_order(await self.order(number)) for number in await self.numbers()]
+
+    async def numbers(self) -> list[str]:
+        """The numbers of the works orders that were pulled."""
+        return sorted([line["number"] async for line in self._all("orders") if line["part"] is not None])
 
     async def order(self, number: str) -> dict[str, Any]:
         """One works order in full."""

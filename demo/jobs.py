@@ -135,12 +135,14 @@ def _units(worker: Worker, floor: Floor) -> Iterator[Request]:
         yield [worker.unit(serials.pop(0), "fail", seconds, "scrap")]
     elif not slot.last:
         yield [worker.unit(serials[0], "fail", seconds)]
-    for serial in serials:
+    through = serials[:-1] if slot.has(Twist.UNFINISHED) else serials
+    for serial in through:
         yield [worker.unit(serial, "pass", seconds)]
     if slot.last:
         worker.wait(slot.run)
         yield _time(worker, slot.run)
-    yield [worker.finish()]
+    if not slot.has(Twist.UNFINISHED):
+        yield [worker.finish()]
 
 
 def _mistaken(worker: Worker, floor: Floor) -> Iterator[Request]:
@@ -157,7 +159,7 @@ def _second_part(worker: Worker, floor: Floor) -> Iterator[Request]:
     """The rest of that job: what was wrong is taken back, what is right is stated."""
     yield [worker.correct(wrong) for wrong in floor.wrong[worker.slot.order.number]]
     worker.wait(worker.slot.run)
-    yield [worker.book("run", worker.slot.run), *_rest(worker, floor, ZERO), worker.finish()]
+    yield [*_time(worker, worker.slot.run), *_rest(worker, floor, ZERO), worker.finish()]
 
 
 def _begun_in_vain(worker: Worker) -> Iterator[Request]:

@@ -218,7 +218,8 @@ def _with_corrections(slots: Sequence[Slot], cast: Roles, serial_part: str) -> l
         (Act.SECOND_HALF, Twist.CORRECTED_EARLY),
         (Act.SECOND_HALF, Twist.LATE_TIME),
     ):
-        slot = next(slot for slot in plain if slot.act is act and slot.name not in given)
+        fits = (slot for slot in plain if slot.act is act and slot.name not in given)
+        slot = next(slot for slot in fits if twist is not Twist.LATE_TIME or slot.station != UNTIMED)
         given[slot.name] = twist
     return [
         replace(slot, twists=slot.twists | {given[slot.name]}) if slot.name in given else slot

@@ -24,9 +24,9 @@ from demo.tryton.planner import Planner
 from demo.tryton.readback import read_back
 from demo.worker import OTHER_STATION
 
-EVENTS_A_SECOND = 16.0  # what one Tryton server on a laptop keeps up with, so that latency says something
+EVENTS_A_SECOND = 10.0  # what one Tryton server on a laptop keeps up with, so that latency says something
 WITHOUT_ERP = 40.0  # nobody has to keep up then
-OUTAGE_SECONDS = 8.0  # at least
+OUTAGE_SECONDS = 6.0  # at least
 PATIENCE_SECONDS = 60.0  # without any progress
 LOOK_EVERY = 0.5
 MORE = Decimal("1.2")  # the planner wants a fifth more
@@ -112,14 +112,16 @@ class Story:
     async def _pulled(self) -> list[Order]:
         """Have the released orders read, and wait until all of them are there."""
         released = self._stage.tryton.seeded.facts["released"]
-        report = await self._api.pull()
-        self._show.say(f"Pulled: {report.get('inserted', 0)} released orders with their routings")
+        await self._api.pull()
 
         async def all_there() -> bool:
-            return len(await self._api.orders()) >= len(released)
+            return await self._api.numbers() == released
 
-        await self._until(f"all {len(released)} released orders are pulled", all_there)
-        return await self._api.orders()
+        await self._until(f"all {len(released)} released orders are pulled, and no other", all_there)
+        orders = await self._api.orders()
+        operations = sum(len(order.operations) for order in orders)
+        self._show.say(f"Pulled: {len(orders)} released orders with {operations} operations")
+        return orders
 
     async def _act(self, shift: Shift, floor: Stations, act: Act) -> None:
         jobs = [job for job in shift.jobs if job.act is act]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 type Row = Mapping[str, Any]
+type Rows = CursorResult[*tuple[Any, ...]]
 type Shape = Mapping[str, TypeEngine[Any]]
 
 DIALECTS: Mapping[str, Dialect] = {"sqlite": sqlite.dialect(), "mssql": mssql.dialect()}  # type: ignore[no-untyped-call]
@@ -28,15 +29,15 @@ PARAMETER = "given_rows"
 KEYS: Shape = {"value": String(32)}
 
 
-def on_rows(shape: Shape) -> Callable[[Callable[[Subquery], Executable]], Callable[..., CursorResult[Any]]]:
+def on_rows(shape: Shape) -> Callable[[Callable[[Subquery], Executable]], Callable[..., Rows]]:
     """Make `build(given)` a statement over rows of `shape`: run(connection, rows, **other parameters)."""
 
-    def decorate(build: Callable[[Subquery], Executable]) -> Callable[..., CursorResult[Any]]:
+    def decorate(build: Callable[[Subquery], Executable]) -> Callable[..., Rows]:
         @cache
         def built(dialect: str) -> Executable:
             return build(opened(dialect, shape))
 
-        def run(connection: Connection, rows: Sequence[Row], **parameters: Any) -> CursorResult[Any]:  # noqa: ANN401
+        def run(connection: Connection, rows: Sequence[Row], **parameters: Any) -> Rows:  # noqa: ANN401
             name = connection.dialect.name
             return connection.execute(built(name), {PARAMETER: as_json(name, shape, rows), **parameters})
 
@@ -45,14 +46,14 @@ def on_rows(shape: Shape) -> Callable[[Callable[[Subquery], Executable]], Callab
     return decorate
 
 
-def on_keys(build: Callable[[Subquery], Executable]) -> Callable[..., CursorResult[Any]]:
+def on_keys(build: Callable[[Subquery], Executable]) -> Callable[..., Rows]:
     """Make `build(wanted)` a statement over a set of keys, `wanted.c.value`: run(connection, keys, **parameters)."""
 
     @cache
     def built(dialect: str) -> Executable:
         return build(opened(dialect, KEYS, "wanted"))
 
-    def run(connection: Connection, keys: Sequence[str], **parameters: Any) -> CursorResult[Any]:  # noqa: ANN401
+    def run(connection: Connection, keys: Sequence[str], **parameters: Any) -> Rows:  # noqa: ANN401
         packed = orjson.dumps([[key] for key in keys]).decode()
         return connection.execute(built(connection.dialect.name), {PARAMETER: packed, **parameters})
 
@@ -92,7 +93,7 @@ def _plain_insert(table: Table, names: tuple[str, ...]) -> str:
 
 
 @cache
-def _insert_from_rows(table: Table, names: tuple[str, ...]) -> Callable[..., CursorResult[Any]]:
+def _insert_from_rows(table: Table, names: tuple[str, ...]) -> Callable[..., Rows]:
     shape = {name: table.c[name].type for name in names}
     return on_rows(shape)(lambda given: insert(table).from_select(list(names), select(given)))
 
@@ -118,7 +119,7 @@ def update_rows(
 @cache
 def _update_from_rows(
     table: Table, names: tuple[str, ...], match: tuple[str, ...], among: str, states: tuple[str, ...]
-) -> Callable[..., CursorResult[Any]]:
+) -> Callable[..., Rows]:
     def build(given: Subquery) -> Executable:
         changes = {name: given.c[name] for name in names if name not in match}
         condition = and_(*(table.c[name] == given.c[name] for name in match))

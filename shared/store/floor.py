@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Column, Connection, CursorResult, Executable, Subquery
+    from sqlalchemy import Column, Connection, Executable, Subquery
+
+    from shared.store.bulk import Rows
 
 
 @dataclass(slots=True)
@@ -117,7 +119,8 @@ def _streams(wanted: Subquery) -> Executable:
 
 def _load(connection: Connection, keys: Sequence[str]) -> dict[str, FloorOrder]:
     found: dict[str, FloorOrder] = {}
-    for key, name, number, status, started_at, next_sequence, due_at in _streams(connection, keys).all():
+    for row in _streams(connection, keys):
+        key, name, number, status, started_at, next_sequence, due_at = row
         order = FloorOrder(
             key, name, number, Status(status), started_at, next_sequence, asleep=due_at is None
         )
@@ -157,8 +160,9 @@ def _load_whole(connection: Connection, found: Mapping[str, FloorOrder], keys: S
         _add_states(found, _whole_states(connection, keys))
 
 
-def _add_states(found: Mapping[str, FloorOrder], rows: CursorResult[Any]) -> None:
-    for order_key, operation_id, *totals in rows.all():
+def _add_states(found: Mapping[str, FloorOrder], rows: Rows) -> None:
+    for row in rows:
+        order_key, operation_id, *totals = row
         order = found[order_key]
         order.operations[operation_id] = OperationState(operation_id, *totals)
         order.stored.add(operation_id)
