@@ -24,7 +24,7 @@ from demo.tryton.planner import Planner
 from demo.tryton.readback import read_back
 from demo.worker import OTHER_STATION
 
-EVENTS_A_SECOND = 10.0  # what one Tryton server on a laptop keeps up with, so that latency says something
+EVENTS_A_SECOND = 13.0  # what one Tryton server on a laptop keeps up with, so that latency says something
 WITHOUT_ERP = 40.0  # nobody has to keep up then
 OUTAGE_SECONDS = 6.0  # at least
 PATIENCE_SECONDS = 60.0  # without any progress

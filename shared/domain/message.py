@@ -65,6 +65,7 @@ class Progress:
     step: int = 0
     unknown: bool = False
     captured: Mapping[str, Json] = field(default_factory=dict)
+    resend: bool = False  # a person has said "send again" of a step whose outcome nobody can look up
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ outcome is unknown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -120,7 +120,7 @@ class Run:
         if at >= len(self._steps):
             return Advance(DONE, Progress(len(self._steps), captured=self._progress.captured), finished=True)
         planned = self._steps[at]
-        self._progress = Progress(at, self._progress.unknown, self._progress.captured)
+        self._progress = replace(self._progress, step=at)
         if planned.part == "read_back" and planned.step.read_back:
             return await self._read_back(planned, planned.step.read_back)
         return await self._look_then_send(planned) if self._progress.unknown else await self._send(planned)
@@ -133,7 +133,7 @@ class Run:
 
     async def _look_then_send(self, planned: PlannedStep) -> Advance:
         step = planned.step
-        if step.unknown_policy == "park":
+        if step.unknown_policy == "park" and not self._progress.resend:
             return self.stopped(
                 _parked(f"{step.name}: sent, but no reply was read, and the profile has no way to look")
             )

@@ -243,14 +243,18 @@ def progress_from(stored: Mapping[str, Any] | None, *, left_open: bool) -> Progr
     """Read progress back; an intent without an outcome means that the step it stands at may have been sent."""
     if stored is None:
         return Progress(unknown=left_open)
-    return Progress(stored["step"], stored["unknown"] or left_open, stored["captured"])
+    unknown = stored["unknown"] or left_open
+    return Progress(
+        stored["step"], unknown, stored["captured"], stored.get("resend", False) and not left_open
+    )
 
 
 def progress_row(progress: Progress) -> dict[str, Any] | None:
     """Lay progress out for storage; nothing done yet is NULL."""
     if progress == Progress():
         return None
-    return {"step": progress.step, "unknown": progress.unknown, "captured": dict(progress.captured)}
+    row = {"step": progress.step, "unknown": progress.unknown, "captured": dict(progress.captured)}
+    return {**row, "resend": True} if progress.resend else row
 
 
 def _voided(
@@ -594,8 +598,14 @@ def _reopen(connection: Connection, stream_keys: Sequence[str], due_at: datetime
 
 
 def retry_parked(connection: Connection, stream_key: str, sequence: int, due_at: datetime) -> bool:
-    """Put a parked message back into its stream with its attempts forgiven; False if it is not parked."""
-    changes = {"state": MessageState.PENDING, "attempts": 0, "finished_at": None}
+    """Put a parked message back into its stream with its attempts forgiven; False if it is not parked.
+
+    A step whose outcome is unknown is looked up first, or, where the profile cannot look, sent on the person's word.
+    """
+    place = and_(outbound_message.c.stream_key == stream_key, outbound_message.c.sequence == sequence)
+    stored = connection.scalar(select(outbound_message.c.progress).where(place))
+    progress = {**stored, "resend": True} if stored and stored["unknown"] else stored
+    changes = {"state": MessageState.PENDING, "attempts": 0, "finished_at": None, "progress": progress}
     if not _change_parked(connection, stream_key, sequence, changes):
         return False
     head = case((stream.c.head > sequence, sequence), else_=stream.c.head)

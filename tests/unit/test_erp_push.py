@@ -133,6 +133,13 @@ async def test_an_unknown_step_without_a_look_up_is_parked_unsent():
     assert (result.decision.verdict, network.lines) == (Verdict.PARK, [])
 
 
+async def test_an_unknown_step_without_a_look_up_is_sent_on_a_persons_word():
+    network = Network({})
+    result = await advance(network, step(), progress=Progress(0, unknown=True, resend=True))
+    assert (result.decision.verdict, len(network.lines)) == (Verdict.DONE, 1)
+    assert not result.progress.resend
+
+
 async def test_the_unknown_step_is_the_one_that_applied():
     network = Network([17])
     never = step("never", when="=message.nothing")
