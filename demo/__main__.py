@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import httpx
 
 from demo.show import Show
-from demo.stage import PortBusyError, running
+from demo.stage import LOGS, ROOT, PortBusyError, running
 from demo.story import Ending, StoryError, play
 from demo.tryton.environment import TrytonPreparationError
 from demo.tryton.planner import PlannerRefusedError
@@ -28,9 +28,9 @@ BROKEN = (
 AGREED, DIFFERED, CANNOT_START, STOPPED = 0, 1, 2, 130
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Exit code 0: every figure agrees; 1: some do not, or the story broke off; 2: the port is busy."""
-    options = _options(sys.argv[1:])
+    options = _options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
@@ -52,6 +52,7 @@ def main() -> int:
 def _broken(errors: Sequence[Exception]) -> int:
     for error in errors:
         print(f"demo: {error or type(error).__name__}", file=sys.stderr)
+    print(f"demo: the logs are in {LOGS.relative_to(ROOT)}", file=sys.stderr)
     return DIFFERED
 
 
@@ -84,7 +85,7 @@ def _stay(show: Show, url: str) -> None:
         show.line()
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo", description="Play a shift on a real ERP.")
     parser.add_argument("--once", action="store_true", help="end after the comparison")
     parser.add_argument("--port", type=int, default=7071, help="of the function app; 0 picks a free one")

@@ -84,7 +84,8 @@ class Api:
 
     async def _get(self, what: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401  # what a query may hold
         reply = await self.client.get(f"/api/v1/{what}", params=query)
-        return reply.raise_for_status().json()
+        found: dict[str, Any] = reply.raise_for_status().json()
+        return found
 
 
 def _order(detail: dict[str, Any]) -> Order:

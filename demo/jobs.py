@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
-from demo.facts import ZERO, Event, Made, Post, Reached
-from demo.schedule import PAUSE_SECONDS, UNTIMED, Order, Slot, Twist
+from demo.facts import ZERO, Event, Made, Order, Post, Reached
+from demo.schedule import PAUSE_SECONDS, UNTIMED, Slot, Twist
 from demo.worker import Worker
 
 PIECE = Decimal(1)
@@ -18,6 +18,7 @@ Request = list[Event]
 class Floor:
     """What is on the floor while the shift is planned: pieces on their way from station to station."""
 
+    name: str  # of the shift; with it the events of one shift are never those of another
     begins: datetime
     serial_part: str
     made: dict[str, Made] = field(default_factory=dict)
@@ -29,7 +30,7 @@ class Floor:
         """Whoever does this job, at the hour it begins."""
         clock = self.begins + timedelta(seconds=slot.begins)
         made = self.made.setdefault(slot.order.number, Made(slot.order.number))
-        return Worker(slot, clock, made, f"shift-{self.begins:%Y-%m-%dT%H:%M}")
+        return Worker(slot, clock, made, self.name)
 
     def incoming(self, order: Order) -> Decimal:
         """How much comes from the operation before."""

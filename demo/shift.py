@@ -36,7 +36,8 @@ def plan(orders: Sequence[Order], now: datetime, serial_part: str) -> Shift:
     slots = schedule(orders, serial_part)
     span = timedelta(seconds=max(slot.ends for slot in slots))
     begins = (now - span - MARGIN).replace(second=0, microsecond=0)
-    floor = Floor(begins, serial_part, {order.number: Made(order.number) for order in orders})
+    made = {order.number: Made(order.number) for order in orders}
+    floor = Floor(f"shift-{now:%Y%m%d-%H%M%S}", begins, serial_part, made)
     jobs: list[Job] = []
     latest: dict[str, str] = {}
     for slot in slots:

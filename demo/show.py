@@ -18,7 +18,7 @@ from demo.api import Standing
 from demo.compare import Figures, Row
 
 QUIET_SECONDS = 5.0  # between two lines of figures where they cannot move in place
-BAR = 30
+BAR = 16
 WIDTH_OF_A_LOG = 150
 
 
@@ -66,7 +66,7 @@ class Show:
             self._live.update(_bar(now))
         elif time.monotonic() - self._told > QUIET_SECONDS:
             self._told = time.monotonic()
-            self.say(_bar(now).plain)
+            self.say("".join(part if isinstance(part, str) else part[0] for part in _state(now)))
 
     def rows(self, rows: Sequence[Row], parts: dict[str, str]) -> None:
         """The table: floor against ERP, order by order."""
@@ -107,17 +107,17 @@ class Show:
 
 
 def _bar(now: Now) -> Text:
+    """How much has come to its end, and the state of play in words; fits a narrow terminal."""
     share = min(1.0, now.standing.delivered / now.planned) if now.planned else 0.0
     filled = int(share * BAR)
+    return Text.assemble(("━" * filled, "green"), ("━" * (BAR - filled), "bright_black"), " ", *_state(now))
+
+
+def _state(now: Now) -> list[str | tuple[str, str]]:
     standing = now.standing
-    up = "ERP up" if now.erp_up else "ERP DOWN"
-    waiting = f"{standing.pending} waiting, {standing.held} held, {standing.parked} parked"
-    return Text.assemble(
-        ("━" * filled, "green"),
-        ("━" * (BAR - filled), "bright_black"),
-        f" {now.sent}/{now.planned} events posted, {standing.delivered} through, {waiting}, ",
-        (up, "green" if now.erp_up else "bold red"),
-    )
+    waiting = f"{standing.pending} wait, {standing.held} held, {standing.parked} parked"
+    up = ("ERP up", "green") if now.erp_up else ("ERP DOWN", "bold red")
+    return [f"{now.sent}/{now.planned} posted, {standing.delivered} through, {waiting}, ", up]
 
 
 def _cells(floor: Figures, erp: Figures | None) -> list[str]:
@@ -142,6 +142,6 @@ def _text(value: Decimal) -> str:
 
 def _clock(seconds: Decimal) -> str:
     """Hours, minutes and exact seconds."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
+    whole, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(whole), 60)
     return f"{hours}:{minutes:02}:{_text(rest).zfill(2)}"

@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from devhost.process import HostProcess
 
 ROOT: Final = Path(__file__).parent.parent
 CACHE: Final = ROOT / ".cache"
+LOGS: Final = CACHE / "demo"
 SECRET: Final = "tryton-key"  # noqa: S105  # the name of the secret, not the secret
 TOLD_TO_STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DAY: Final = 24 * 60 * 60
 SETTINGS_OF: Final = ("company", "employee", "storage_location", "scrap_location")
 
 Say = Callable[[str], None]
@@ -46,7 +49,7 @@ def running(port: int, sql_url: str, say: Say) -> Iterator[Stage]:
     The folder with the logs stays when the block raised. Raises PortBusyError before anything is started.
     """
     port = claim(port)
-    folder = _fresh(CACHE / "demo" / str(port))
+    folder = _fresh(LOGS / str(port))
     seeded = prepare(CACHE / "tryton", say)
     with ExitStack() as stack:
         say("Starting Tryton, Azurite and the function app")
@@ -78,7 +81,11 @@ def claim(port: int) -> int:
 
 
 def _fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
+    """An empty folder; those of runs that broke off more than a day ago go as well."""
+    long_ago = time.time() - DAY
+    old = [other for other in folder.parent.glob("*") if other.stat().st_mtime < long_ago]
+    for gone in (folder, *old):
+        shutil.rmtree(gone, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 

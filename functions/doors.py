@@ -7,18 +7,23 @@ document from that and from the registered routes.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 import orjson
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
 
-from functions.problems import UNKNOWN_PARAMETER, errors_of, problem
+from functions.lazily import lazily
+from functions.problems import NotValid, problem
 from shared.errors import ConfigurationError, QueueUnavailable, StoreUnavailable
+
+if TYPE_CHECKING:
+    from functions import shape
+    from functions.shape import Shape
+else:
+    shape = lazily("functions.shape")
 
 type Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
@@ -30,11 +35,14 @@ LARGEST_BODY = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a door takes and answers: shapes by status; any type pydantic can describe."""
+    """What a door takes and answers: shapes by status; any type pydantic can describe.
+
+    What it takes is named by a function, because the shape is only made when somebody needs it.
+    """
 
     replies: Mapping[int, Any]
-    query: type[BaseModel] | None = None
-    body: Any = None
+    query: Callable[[], type[Shape]] | None = None
+    body: Callable[[], Any] | None = None
     body_required: bool = True
     problems: frozenset[int] = field(default_factory=frozenset)
 
@@ -60,8 +68,8 @@ def description_of(handler: Callable[..., Any]) -> Description:
 def door(
     replies: Mapping[int, Any],
     *,
-    query: type[BaseModel] | None = None,
-    body: Any = None,  # noqa: ANN401 - any type pydantic can describe
+    query: Callable[[], type[Shape]] | None = None,
+    body: Callable[[], Any] | None = None,
     body_required: bool = True,
     problems: frozenset[int] | set[int] = frozenset(),
 ) -> Callable[[Handler], Handler]:
@@ -72,8 +80,8 @@ def door(
         async def answering(req: func.HttpRequest) -> func.HttpResponse:
             try:
                 return await handler(req)
-            except ValidationError as error:
-                return problem(422, "what was asked cannot be understood", errors_of(error))
+            except NotValid as error:
+                return problem(422, "what was asked cannot be understood", error.errors)
             except Unreadable as error:
                 return problem(error.status, str(error))
             except (StoreUnavailable, QueueUnavailable):
@@ -95,26 +103,14 @@ class Unreadable(Exception):  # noqa: N818 - named after what is wrong with the 
         self.status = status
 
 
-def query_of[M: BaseModel](req: func.HttpRequest, model: type[M]) -> M:
-    """Read the query string. Raises ValidationError naming the parameter and its valid values."""
+def query_of[S: Shape](req: func.HttpRequest, wanted: type[S]) -> S:
+    """Read the query string. Raises NotValid naming the parameter and its valid values."""
     stated = {name: text for name, text in req.params.items() if name not in HOSTS_OWN}
-    unknown = sorted(stated.keys() - model.model_fields.keys())
-    if unknown:  # a filter misspelt must not answer with everything
-        raise _unknown_parameters(unknown, model)
-    return model.model_validate(stated)
+    return shape.query_as(wanted, stated)
 
 
-def _unknown_parameters(unknown: Sequence[str], model: type[BaseModel]) -> ValidationError:
-    kind = PydanticCustomError(
-        UNKNOWN_PARAMETER, "there is no such parameter", {"valid": sorted(model.model_fields)}
-    )
-    return ValidationError.from_exception_data(
-        model.__name__, [{"type": kind, "loc": (name,), "input": None} for name in unknown]
-    )
-
-
-def body_of[M: BaseModel](req: func.HttpRequest, model: type[M]) -> M:
-    """Read a JSON body; an empty one counts as {}. Raises ValidationError or Unreadable."""
+def body_of[S: Shape](req: func.HttpRequest, wanted: type[S]) -> S:
+    """Read a JSON body; an empty one counts as {}. Raises NotValid or Unreadable."""
     content = req.get_body()
     if len(content) > LARGEST_BODY:
         raise Unreadable(413, f"{len(content)} bytes; at most {LARGEST_BODY}")
@@ -122,7 +118,7 @@ def body_of[M: BaseModel](req: func.HttpRequest, model: type[M]) -> M:
         stated = orjson.loads(content or b"{}")
     except ValueError as error:
         raise Unreadable(400, f"the body is not JSON: {error}") from error
-    return TypeAdapter(model).validate_python(stated)
+    return shape.body_as(wanted, stated)
 
 
 def named(req: func.HttpRequest, name: str) -> str:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from functions.doors import named
 from functions.problems import problem
 from shared.domain.identity import place_of
-from shared.store.paging import LARGEST_INTEGER
+from shared.domain.page import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import azure.functions as func
+
+    from shared.domain.order_view import NotOne
 
 
 def message_place(req: func.HttpRequest) -> tuple[str, int] | None:
@@ -29,13 +31,17 @@ def no_such_message(req: func.HttpRequest) -> func.HttpResponse:
     return problem(404, f"there is no message {named(req, 'message')!r}: ids are listed at /api/v1/messages")
 
 
-def not_one_order(number: str, connections: Iterable[str]) -> func.HttpResponse:
+def not_one_order(number: str, found: NotOne) -> func.HttpResponse:
     """Say that `number` names no order, or one on several connections."""
-    names = sorted(connections)
+    names = found.connections
     if not names:
         return problem(404, f"neither an ERP nor the floor has spoken of works order {number!r}")
     errors = [
-        {"pointer": "/connection", "detail": "several connections have this order; name one", "valid": names}
+        {
+            "pointer": "/connection",
+            "detail": "several connections have this order; name one",
+            "valid": list(names),
+        }
     ]
     return problem(422, f"works order {number!r} is on {len(names)} connections", errors)
 

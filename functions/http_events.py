@@ -10,25 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 import orjson
-from pydantic import ValidationError
 
 from functions.doors import RETRY_AFTER, Description, described
-from functions.problems import answer, errors_of, problem
+from functions.lazily import lazily
+from functions.problems import NotValid, answer, problem
 from functions.replies import EventsAnswer
-from functions.schemas import EVENT, EVENTS, OneOrMany, execution_event, plain
+from shared.domain.receipt import Disposition
 from shared.errors import QueueUnavailable
-from shared.flows.intake import take_in
-from shared.flows.receive import Disposition, Receipt
-from shared.wiring import App, app
+from shared.wiring import app
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functions import schemas
     from shared.domain.events import ExecutionEvent
+    from shared.domain.receipt import Receipt
+    from shared.wiring import App
+else:
+    schemas = lazily("functions.schemas")
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 
 LONG_NUMBER = re.compile(rb"[:\[,\s]-?(?=[\d.]{16})\d+\.\d")  # more digits than a binary float can hold
 TAKES = Description(
-    {202: EventsAnswer, 207: EventsAnswer}, body=OneOrMany, problems=frozenset({400, 413, 422, 503})
+    {202: EventsAnswer, 207: EventsAnswer},
+    body=lambda: schemas.OneOrMany,
+    problems=frozenset({400, 413, 422, 503}),
 )
 
 
@@ -76,12 +83,12 @@ def load(body: bytes) -> Any:  # noqa: ANN401 - any JSON
 def parse(items: list[Any], default_connection: str) -> Parsed:
     """Validate every event by itself, so that one bad event does not take the good ones with it."""
     parsed = Parsed(len(items))
-    items = [plain(item) for item in items]
+    items = [schemas.plain(item) for item in items]
     try:
-        stated = EVENTS.validate_python(items)
-    except ValidationError:
+        stated = schemas.read_events(items)
+    except NotValid:
         return _parse_apart(parsed, items, default_connection)
-    parsed.events = [execution_event(event, default_connection) for event in stated]
+    parsed.events = [schemas.execution_event(event, default_connection) for event in stated]
     parsed.raw, parsed.places = items, list(range(len(items)))
     return parsed
 
@@ -89,11 +96,11 @@ def parse(items: list[Any], default_connection: str) -> Parsed:
 def _parse_apart(parsed: Parsed, items: list[Any], default_connection: str) -> Parsed:
     for place, item in enumerate(items):
         try:
-            event = EVENT.validate_python(item)
-        except ValidationError as error:
-            parsed.faults[place] = errors_of(error)
+            event = schemas.read_event(item)
+        except NotValid as error:
+            parsed.faults[place] = error.errors
             continue
-        parsed.events.append(execution_event(event, default_connection))
+        parsed.events.append(schemas.execution_event(event, default_connection))
         parsed.raw.append(item)
         parsed.places.append(place)
     return parsed
@@ -101,7 +108,7 @@ def _parse_apart(parsed: Parsed, items: list[Any], default_connection: str) -> P
 
 async def _record(here: App, parsed: Parsed) -> func.HttpResponse:
     try:
-        receipts = await take_in(here.receiver, here.queues, parsed.events, parsed.raw)
+        receipts = await here.intake.take_in(parsed.events, parsed.raw)
     except QueueUnavailable:
         detail = (
             "neither SQL nor the buffer can be reached; nothing was recorded, send the same request again"
@@ -110,7 +117,7 @@ async def _record(here: App, parsed: Parsed) -> func.HttpResponse:
     return answer(_summary(parsed, receipts), 207 if parsed.faults else 202)
 
 
-def _summary(parsed: Parsed, receipts: Any) -> dict[str, Any]:  # noqa: ANN401 - a sequence of Receipt
+def _summary(parsed: Parsed, receipts: Sequence[Receipt]) -> dict[str, Any]:
     lines: list[dict[str, Any]] = [{}] * parsed.size
     for place, event, receipt in zip(parsed.places, parsed.events, receipts, strict=True):
         lines[place] = _line(event, receipt)

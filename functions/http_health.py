@@ -7,7 +7,7 @@ import azure.functions as func
 
 from functions.doors import RETRY_AFTER, door
 from functions.problems import answer
-from shared.flows.health import Health, Readiness, readiness
+from shared.domain.health_view import Health, Readiness
 from shared.wiring import app
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
@@ -33,8 +33,7 @@ async def live(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - th
 @door({200: Health, 503: Health})
 async def ready(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
     """Say whether events can be taken: 200 while SQL or the queue works, else 503. An ERP that is away is no reason."""
-    here = app()
-    health = await readiness(here.store, here.queues, [entry.name for entry in here.settings.connections])
+    health = await app().health.readiness()
     if health.status is Readiness.UNAVAILABLE:
         return answer(health, 503, RETRY_AFTER)
     return answer(health)

@@ -9,7 +9,6 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Literal
 
 import azure.functions as func
-from pydantic import TypeAdapter
 
 from functions.doors import Description, description_of, door
 from functions.problems import JSON_TYPE, MEDIA_TYPE, TITLES, answer
@@ -107,6 +106,8 @@ class Shapes:
     @classmethod
     def of(cls, doors: Iterable[Registered]) -> Shapes:
         """Describe everything the doors take and answer."""
+        from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who ask for the document
+
         wanted: dict[tuple[str, Mode], Any] = {("problem", "serialization"): Problem}
         for each in doors:
             wanted |= {
@@ -115,7 +116,7 @@ class Shapes:
             }
             taken = {"query": each.described.query, "body": each.described.body}
             wanted |= {
-                (f"{each.name} {what}", "validation"): it for what, it in taken.items() if it is not None
+                (f"{each.name} {what}", "validation"): it() for what, it in taken.items() if it is not None
             }
         adapters = [(key, mode, TypeAdapter(it)) for (key, mode), it in wanted.items()]
         by_key, rest = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)
@@ -129,7 +130,7 @@ class Shapes:
 
 def queries(doors: Iterable[Registered]) -> set[str]:
     """Return the names of the shapes that are taken apart into parameters."""
-    return {each.described.query.__name__ for each in doors if each.described.query is not None}
+    return {each.described.query().__name__ for each in doors if each.described.query is not None}
 
 
 def _operation(each: Registered, shapes: Shapes) -> dict[str, Any]:

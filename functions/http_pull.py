@@ -1,33 +1,30 @@
 """POST /api/v1/connections/{connection}/pull: an ERP, or a person, says that something has changed."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import azure.functions as func
-from pydantic import BaseModel, Field
 
 from functions.doors import door, named, query_of
 from functions.finding import no_such_connection
+from functions.lazily import lazily
 from functions.problems import answer, problem
-from shared.flows.pull import PullReport
+from shared.domain.pull_report import PullReport
 from shared.wiring import app
+
+if TYPE_CHECKING:
+    from functions import queries
+else:
+    queries = lazily("functions.queries")
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 
 
-class PullQuery(BaseModel):
-    """How to pull."""
-
-    reconcile: Annotated[
-        bool, Field(description="compare the ERP's open orders with ours instead: finds what was deleted")
-    ] = False
-
-
 @bp.function_name("pull_now")
 @bp.route(route="api/v1/connections/{connection}/pull", methods=["POST"])
-@door({202: PullReport}, query=PullQuery, problems={404, 409})
+@door({202: PullReport}, query=lambda: queries.PullQuery, problems={404, 409})
 async def pull(req: func.HttpRequest) -> func.HttpResponse:
     """Pull the connection now. An ERP that cannot be reached is told in the report's `error`."""
-    here, name, asked = app(), named(req, "connection"), query_of(req, PullQuery)
+    here, name, asked = app(), named(req, "connection"), query_of(req, queries.PullQuery)
     connected = here.erps.get(name)
     if connected is None:
         return no_such_connection(name, here.erps)

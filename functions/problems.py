@@ -29,7 +29,21 @@ TITLES = {
 }
 QUOTED = re.compile(r"'([^']*)'")
 EVENT_TYPES = frozenset(EventType)
+WITHOUT_NUL = r"^[^\u0000]*$"  # SQLite's JSON functions would cut the text off there
 UNKNOWN_PARAMETER = "unknown_parameter"
+
+
+class NotValid(Exception):  # noqa: N818 - named after what is wrong with what was sent
+    """What was sent is not valid; `errors` says where and why."""
+
+    def __init__(self, cause: ValidationError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """Every fault: JSON pointer, sentence and, where there is a list, the valid values."""
+        return errors_of(self.cause)
 
 
 def problem(
@@ -83,6 +97,8 @@ def _one(details: ErrorDetails, prefix: str) -> dict[str, Any]:
     valid = _valid(kind, context)
     if kind == "value_error":
         found["detail"] = str(context["error"])  # without pydantic's "Value error, "
+    if context.get("pattern") == WITHOUT_NUL:
+        found["detail"] = "text must not hold the character U+0000"
     if valid:
         found["valid"] = valid
         if kind == "union_tag_invalid":

@@ -5,66 +5,53 @@ None of them raises for a failure that has a name: the platform would try again 
 
 from __future__ import annotations
 
-import logging
-from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
 from functions.http_events import parse
-from shared.errors import MappingError, StoreUnavailable
-from shared.flows import poison
-from shared.queues.envelope import FLOOR_QUEUE as FLOOR
-from shared.queues.envelope import WAKE_QUEUE as WAKE
-from shared.queues.envelope import floor_events_of, stream_of
+from shared.domain.queue_names import FLOOR_QUEUE, WAKE_QUEUE
 from shared.wiring import app
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.domain.events import ExecutionEvent
+
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
-log = logging.getLogger(__name__)
 
 STORAGE = "AzureWebJobsStorage"
-LATER = timedelta(seconds=15)
 
 
 @bp.function_name("deliver")
-@bp.queue_trigger(arg_name="msg", queue_name=WAKE, connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name=WAKE_QUEUE, connection=STORAGE)
 async def deliver(msg: func.QueueMessage) -> None:
     """Work off the stream that a wake-up names."""
-    try:
-        await app().deliverer.deliver(stream_of(msg.get_body()))
-    except StoreUnavailable as error:
-        log.warning("not delivered now, the sweep comes back: %s", error)
+    await app().queued.deliver(msg.get_body())
 
 
 @bp.function_name("record_floor_events")
-@bp.queue_trigger(arg_name="msg", queue_name=FLOOR, connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name=FLOOR_QUEUE, connection=STORAGE)
 async def record_floor_events(msg: func.QueueMessage) -> None:
     """Record events that were buffered while SQL was away; while it still is, they wait on."""
-    here, text = app(), msg.get_body().decode()
-    parsed = parse(floor_events_of(text), here.settings.default_connection)
-    try:
-        await here.receiver.receive(parsed.events)
-    except StoreUnavailable:
-        await here.queues.send(FLOOR, [text], LATER)
-        return
-    if (
-        parsed.faults
-    ):  # they were valid when they were acknowledged: a defect, to be seen as poison, not dropped
-        raise MappingError(f"{len(parsed.faults)} buffered events are not valid: {parsed.faults}")
+    await app().queued.record(msg.get_body().decode(), read)
+
+
+def read(items: list[Any]) -> tuple[Sequence[ExecutionEvent], Mapping[int, Any]]:
+    """Make events of JSON; what is wrong with some comes by their place."""
+    parsed = parse(items, app().settings.default_connection)
+    return parsed.events, parsed.faults
 
 
 @bp.function_name("deliver_poison")
-@bp.queue_trigger(arg_name="msg", queue_name=f"{WAKE}-poison", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name=f"{WAKE_QUEUE}-poison", connection=STORAGE)
 async def deliver_poison(msg: func.QueueMessage) -> None:
     """Show a wake-up that could not be handled, and wake its stream again."""
-    await poison.show(
-        app().store, app().settings.default_connection, WAKE, msg.get_body().decode(errors="replace")
-    )
+    await app().queued.show_poison(WAKE_QUEUE, msg.get_body().decode(errors="replace"))
 
 
 @bp.function_name("floor_events_poison")
-@bp.queue_trigger(arg_name="msg", queue_name=f"{FLOOR}-poison", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name=f"{FLOOR_QUEUE}-poison", connection=STORAGE)
 async def floor_events_poison(msg: func.QueueMessage) -> None:
     """Show buffered events that could not be recorded; the text is kept in the warning."""
-    await poison.show(
-        app().store, app().settings.default_connection, FLOOR, msg.get_body().decode(errors="replace")
-    )
+    await app().queued.show_poison(FLOOR_QUEUE, msg.get_body().decode(errors="replace"))

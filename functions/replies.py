@@ -1,45 +1,70 @@
-"""What doors answer beyond what the flows return: problems, and the disposition of events."""
+"""What doors answer beyond what the flows return: problems, the disposition of events, that a decision stands.
 
+The OpenAPI document is made from these shapes, so their types are real imports.
+"""
+
+from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, Field
-
+from shared.domain.decision import Decided
+from shared.domain.receipt import Disposition
 from shared.domain.warning import WarningKind
-from shared.flows.receive import Disposition
 
 
-class Fault(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Fault:
     """One thing that is wrong: where (a JSON pointer; for a query, the parameter), what, and what would be valid."""
 
     pointer: str
     detail: str
-    valid: list[str] = []
+    valid: list[str] = field(default_factory=list)
 
 
-class Problem(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Problem:
     """RFC 9457 problem document."""
 
     type: str
     title: str
     status: int
     detail: str
-    errors: list[Fault] = []
+    errors: list[Fault] = field(default_factory=list)
 
 
-class EventAnswer(BaseModel):
-    """What became of one event, in the order of the request; `buffered` events are recorded when SQL is back."""
+@dataclass(frozen=True, slots=True)
+class EventAnswer:
+    """What became of one event, in the order of the request; `buffered` events are recorded when SQL is back.
+
+    `source` and `id` are left out for a rejected event.
+    """
 
     disposition: Disposition | Literal["rejected"]
-    source: str = Field(default="", description="left out for a rejected event")
-    id: str = Field(default="", description="left out for a rejected event")
-    warnings: list[WarningKind] = []
-    errors: list[Fault] = []
+    source: str = ""
+    id: str = ""
+    warnings: list[WarningKind] = field(default_factory=list)
+    errors: list[Fault] = field(default_factory=list)
 
 
-class EventsAnswer(BaseModel):
+@dataclass(frozen=True, slots=True)
+class EventsAnswer:
     """What became of a request's events."""
 
     accepted: int
     duplicates: int
     rejected: int
     events: list[EventAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The decision stands."""
+
+    decided: Decided = Decided.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """How many links were saved, and how many works orders go on because of them."""
+
+    saved: int
+    released: int

@@ -5,28 +5,27 @@ An event is plain JSON, or CloudEvents 1.0 JSON (structured) with the order's fi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
     TypeAdapter,
 )
 
+from functions.problems import WITHOUT_NUL
+from functions.shape import Moment, Shape, validated
 from shared.domain.events import EventType, ExecutionEvent, Outcome, TimeKind
 from shared.domain.identity import event_key, order_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Ident = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-OptionalIdent = Annotated[str, StringConstraints(max_length=200)]
+Ident = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
+OptionalIdent = Annotated[str, StringConstraints(max_length=200, pattern=WITHOUT_NUL)]
 Quantity = Annotated[
     Decimal,
     Field(
@@ -37,21 +36,10 @@ Seconds = Annotated[
     Decimal, Field(ge=0, max_digits=18, decimal_places=6, description="seconds", examples=["754.5"])
 ]
 ZERO = Decimal(0)
-
-
-def in_utc(value: datetime) -> datetime:
-    """Return the instant in UTC, which knows no year 0 and no year 10000."""
-    try:
-        return value.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("the instant is not within the years 1 to 9999 of UTC") from error
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 PREFIX = "com.tascus."
 
 
-class Payload(BaseModel):
+class Payload(Shape):
     """Base of every shape: what a door does not know is left aside, so newer floors can talk to older doors."""
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=False)
@@ -60,7 +48,7 @@ class Payload(BaseModel):
 class Remark(Payload):
     """Details of an operation event."""
 
-    reason: Annotated[str, StringConstraints(max_length=400)] = ""
+    reason: Annotated[str, StringConstraints(max_length=400, pattern=WITHOUT_NUL)] = ""
 
 
 class Production(Payload):
@@ -69,13 +57,13 @@ class Production(Payload):
     good: Quantity = ZERO
     scrap: Quantity = ZERO
     rework: Quantity = ZERO
-    unit: Annotated[str, StringConstraints(max_length=50)] = Field(
+    unit: Annotated[str, StringConstraints(max_length=50, pattern=WITHOUT_NUL)] = Field(
         default="", description="empty: the order's unit"
     )
     scrap_reason: OptionalIdent = ""
     rework_reason: OptionalIdent = ""
     outcome: Outcome | None = None
-    serials: Annotated[list[Ident], Field(max_length=1000)] = []
+    serials: Annotated[list[Ident], Field(max_length=1000)] = Field(default=[])
     batch: OptionalIdent = ""
 
 
@@ -104,7 +92,7 @@ class Voided(Payload):
 
     id: Ident
     source: OptionalIdent = ""
-    reason: Annotated[str, StringConstraints(max_length=400)] = ""
+    reason: Annotated[str, StringConstraints(max_length=400, pattern=WITHOUT_NUL)] = ""
 
 
 class Envelope(Payload):
@@ -119,7 +107,7 @@ class Envelope(Payload):
     operation: OptionalIdent = Field(default="", description="operation id; empty = the order as a whole")
     work_centre: OptionalIdent = ""
     operator: OptionalIdent = ""
-    connection: Annotated[str, StringConstraints(max_length=100)] = Field(
+    connection: Annotated[str, StringConstraints(max_length=100, pattern=WITHOUT_NUL)] = Field(
         default="", description="empty = the default"
     )
 
@@ -133,7 +121,7 @@ class OperationEvent(Envelope):
         EventType.OPERATION_RESUMED,
         EventType.OPERATION_COMPLETED,
     ]
-    data: Remark = Remark()
+    data: Remark = Field(default_factory=Remark)
 
 
 class ProductionEvent(Envelope):
@@ -183,10 +171,28 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 
 type AnyEvent = OperationEvent | ProductionEvent | UnitEvent | TimeEvent | CorrectionEvent
-EVENT: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
-EVENTS: TypeAdapter[list[AnyEvent]] = TypeAdapter(list[Annotated[AnyEvent, Field(discriminator="type")]])
 type ByType = Annotated[AnyEvent, Field(discriminator="type")]
 type OneOrMany = ByType | Annotated[list[ByType], Field(min_length=1)]
+
+
+def read_event(stated: Any) -> AnyEvent:  # noqa: ANN401 - any JSON
+    """Validate one event. Raises NotValid."""
+    return validated(_one(), stated)
+
+
+def read_events(stated: list[Any]) -> list[AnyEvent]:
+    """Validate a batch in one go. Raises NotValid if any event is not."""
+    return validated(_many(), stated)
+
+
+@cache
+def _one() -> TypeAdapter[AnyEvent]:
+    return TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
+
+
+@cache
+def _many() -> TypeAdapter[list[AnyEvent]]:
+    return TypeAdapter(list[Annotated[AnyEvent, Field(discriminator="type")]])
 
 
 def execution_event(stated: AnyEvent, default_connection: str) -> ExecutionEvent:

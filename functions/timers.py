@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 
 from shared.errors import ConfigurationError, StoreUnavailable
-from shared.flows.sweep import sweep
 from shared.wiring import app
 
 if TYPE_CHECKING:
@@ -45,9 +44,8 @@ async def reconcile_orders(timer: func.TimerRequest) -> None:  # noqa: ARG001
 @bp.timer_trigger(arg_name="timer", schedule="%TASCUS_SWEEP_SCHEDULE%", run_on_startup=False)
 async def sweep_due(timer: func.TimerRequest) -> None:  # noqa: ARG001
     """Wake what is due and was not delivered."""
-    here = app()
     try:
-        await sweep(here.store, here.queues, here.deliverer)
+        await app().sweep()
     except StoreUnavailable as error:
         log.warning("nothing swept: %s", error)
 

@@ -36,6 +36,7 @@ class Settings:
     max_body_bytes: int = 1_048_576
     max_batch: int = 1000
     lease: timedelta = timedelta(seconds=60)
+    sql_busy_seconds: int = 2
 
     @property
     def default_connection(self) -> str:
@@ -54,6 +55,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         max_body_bytes=_number(env, "TASCUS_MAX_BODY_BYTES", 1_048_576),
         max_batch=_number(env, "TASCUS_MAX_BATCH", 1000),
         lease=timedelta(seconds=_number(env, "TASCUS_LEASE_SECONDS", 60)),
+        sql_busy_seconds=_number(env, "TASCUS_SQL_BUSY_SECONDS", 2),
     )
 
 

@@ -1,4 +1,5 @@
 """Puts everything together, once per process and as late as possible. The only file that sees every room."""
+# ruff: noqa: PLC0415 - the rooms are entered when the first App is built: importing the doors pays for none of them
 
 from __future__ import annotations
 
@@ -12,29 +13,30 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from shared import settings as settings_module
-from shared.flows.connected import ConnectedErp, ReferenceData
-from shared.flows.deliver import Deliverer
-from shared.flows.pull import Puller
-from shared.flows.receive import Receiver
-from shared.queues.sender import StorageQueues
-from shared.secrets import vault
-from shared.store import connections
-from shared.store.engine import Store
-from shared.store.schema import upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sqlalchemy import Connection
+    from collections.abc import Awaitable, Callable, Mapping
 
     from shared.erp.port import Erp
+    from shared.flows.account import Accounts
+    from shared.flows.connected import ConnectedErp, ReferenceData
+    from shared.flows.deliver import Deliverer
+    from shared.flows.health import HealthCheck
+    from shared.flows.intake import Intake
+    from shared.flows.link import Linker
+    from shared.flows.look import Look
+    from shared.flows.pull import Puller
+    from shared.flows.queued import Queued
+    from shared.flows.receive import Receiver
+    from shared.flows.review import Review
     from shared.queues.sender import QueueSender
     from shared.settings import ConnectionSettings, Settings
+    from shared.store.engine import Store
 
 
 @dataclass(slots=True)
 class App:
-    """Everything a door may need."""
+    """Everything a door may need: a flow for each thing it can be asked, and what the flows share."""
 
     settings: Settings
     store: Store
@@ -44,6 +46,14 @@ class App:
     receiver: Receiver
     deliverer: Deliverer
     puller: Puller
+    intake: Intake
+    queued: Queued
+    sweep: Callable[[], Awaitable[int]]
+    look: Look
+    accounts: Accounts
+    health: HealthCheck
+    review: Review
+    linker: Linker
     worker: str = field(default="")
 
     async def close(self) -> None:
@@ -72,41 +82,67 @@ def _built() -> App:
 
 def build(settings: Settings) -> App:
     """Build an App for `settings`. Connects to nothing yet."""
+    from shared.flows.account import Accounts
+    from shared.flows.connected import ReferenceData
+    from shared.flows.deliver import Deliverer
+    from shared.flows.health import HealthCheck
+    from shared.flows.intake import Intake
+    from shared.flows.link import Linker
+    from shared.flows.look import Look
+    from shared.flows.pull import Puller
+    from shared.flows.queued import Queued
+    from shared.flows.receive import Receiver
+    from shared.flows.review import Review
+    from shared.flows.sweep import sweep
+    from shared.queues.sender import StorageQueues
+    from shared.store.engine import Store
+
     names = [entry.name for entry in settings.connections]
-    store = Store(settings.sql_url, prepare=partial(prepare, names=names))
+    store = Store(settings.sql_url, settings.sql_busy_seconds, prepare=partial(prepare, names=names))
     queues = StorageQueues(settings.storage)
     references = ReferenceData(store)
     erps = {entry.name: connected(entry, settings) for entry in settings.connections}
     worker = f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid4().hex[:8]}"
+    receiver = Receiver(store, queues, references)
+    deliverer = Deliverer(store, queues, erps, references, worker, settings.lease)
     return App(
-        settings,
-        store,
-        queues,
-        references,
-        erps,
-        Receiver(store, queues, references),
-        Deliverer(store, queues, erps, references, worker, settings.lease),
-        Puller(store, queues, references),
-        worker,
+        settings=settings,
+        store=store,
+        queues=queues,
+        references=references,
+        erps=erps,
+        receiver=receiver,
+        deliverer=deliverer,
+        puller=Puller(store, queues, references),
+        intake=Intake(receiver, queues),
+        queued=Queued(store, queues, receiver, deliverer, settings.default_connection),
+        sweep=partial(sweep, store, queues, deliverer),
+        look=Look(store),
+        accounts=Accounts(store, queues),
+        health=HealthCheck(store, queues, names),
+        review=Review(store, queues),
+        linker=Linker(store, queues, references),
+        worker=worker,
     )
 
 
 def prepare(store: Store, names: list[str]) -> None:
     """Bring the schema up to date and give every configured connection its row; runs before the first transaction."""
+    from shared.store import connections
+    from shared.store.schema import upgrade
+
     upgrade(store.engine)
-
-    def rows(tx: Connection) -> None:
-        connections.ensure(tx, names)
-
-    store.write_now(rows)
+    store.write_now(lambda tx: connections.ensure(tx, names))
 
 
 def connected(entry: ConnectionSettings, settings: Settings) -> ConnectedErp:
     """Return connection `entry`, its ERP made on first use: profiles and HTTP clients are not for every door."""
+    from shared.flows.connected import ConnectedErp
 
     async def make() -> Erp:
-        from shared.erp.engine import build as build_erp  # noqa: PLC0415 - loads the HTTP client
-        from shared.profiles.loader import load_profile  # noqa: PLC0415 - loads YAML
+        from shared.erp.engine import build as build_erp
+        from shared.profiles.loader import load_profile
+        from shared.secrets import vault
 
         return build_erp(
             load_profile(entry.profile),

@@ -54,6 +54,8 @@ REQUEST_TIMEOUT = 408
 RETRYABLE = frozenset({REQUEST_TIMEOUT, 425, 429})
 HALTING = frozenset({401, 403})
 SERVER_ERROR = 500  # and above
+NOBODYS_FAULT = frozenset({REQUEST_TIMEOUT, 425, 429, 502, 503, 504})
+"""The ERP, or what stands before it, is busy or away: no message is at fault, the connection is."""
 MAX_ANSWERED_ATTEMPTS = 12
 """An ERP that answers a message with errors this often will not come round by itself; a person must look."""
 
@@ -74,14 +76,15 @@ def decide(reply: Reply, attempts: int = 0) -> Decision:
         )
     verdict = reply.stated or _by_status(reply.status)
     reason = reply.reason or f"HTTP {reply.status}"
-    if verdict is Verdict.RETRY and attempts + 1 >= MAX_ANSWERED_ATTEMPTS:
+    spends = verdict is not Verdict.HALT and reply.status not in NOBODYS_FAULT
+    if verdict is Verdict.RETRY and spends and attempts + 1 >= MAX_ANSWERED_ATTEMPTS:
         return Decision(Verdict.PARK, f"given up after {attempts + 1} attempts: {reason}")
     return Decision(
         verdict,
         reason,
         reply.retry_after,
         look_first=_may_have_happened(verdict, reply.status),
-        spends_attempt=verdict is not Verdict.HALT,
+        spends_attempt=spends,
     )
 
 

@@ -1,88 +1,59 @@
 """Account: what became of every event. Delivered, on its way, or with a person: there is no third place."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from __future__ import annotations
 
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
+from shared.domain.account_view import Account, Classes, ConnectionAccount
 from shared.domain.message import MessageState
+from shared.domain.queue_names import FLOOR_QUEUE
 from shared.errors import QueueUnavailable
-from shared.queues.envelope import FLOOR_QUEUE
-from shared.queues.sender import QueueSender
 from shared.store import accounting, warnings
 from shared.store.accounting import Fate, Tally
-from shared.store.engine import Store
+from shared.store.reading import order_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from sqlalchemy import Connection
+
+    from shared.queues.sender import QueueSender
+    from shared.store.engine import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Classes:
-    """Events by what became of them; every event is in exactly one class.
+class Accounts:
+    """Accounts for events. Everything here raises StoreUnavailable."""
 
-    An event with several messages is where the worst of them is: parked, held, pending, then delivered,
-    exempt, voided. `nothing_to_tell` caused no message, because the ERP knows as much already.
-    """
+    def __init__(self, store: Store, queues: QueueSender) -> None:
+        self._store = store
+        self._queues = queues
 
-    delivered: int
-    exempt: int
-    voided: int
-    nothing_to_tell: int
-    pending: int
-    held: int
-    parked: int
+    async def of_everything(self) -> Account:
+        """Account for all events, those in the buffer included."""
+        buffered = (
+            await self._buffered()
+        )  # before SQL: what is recorded meanwhile counts twice, never not at all
 
+        def work(tx: Connection) -> tuple[Tally, int]:
+            return accounting.tally(tx), warnings.count_poison(tx, FLOOR_QUEUE)
 
-@dataclass(frozen=True, slots=True)
-class ConnectionAccount:
-    """The events of one connection."""
+        tally, set_aside = await self._store.read(work)
+        return _account(tally, buffered, set_aside, clear=buffered == 0 and set_aside == 0)
 
-    connection: str
-    events: int
-    classes: Classes
+    async def of_order(self, number: str, connection: str | None) -> Account | None:
+        """Account for the recorded events of the orders called `number`; None if nobody has spoken of any."""
 
+        def work(tx: Connection) -> Account | None:
+            keys = order_keys(tx, number, connection)
+            return _account(accounting.tally(tx, keys), None, 0, clear=True) if keys else None
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Every event and where it is.
+        return await self._store.read(work)
 
-    `unaccounted` compares the classes with a plain count of events, and counts messages without an event: it
-    is 0, or there is a defect. `buffered` counts queue messages with acknowledged events that wait to be
-    recorded (null: the queue cannot be asked, or one order was asked for); `set_aside` those that could not be
-    recorded and are open warnings with their text. `complete` = all events have come to their end.
-    """
-
-    complete: bool
-    events: int
-    classes: Classes
-    unaccounted: int
-    buffered: int | None
-    set_aside: int
-    messages: dict[str, int]
-    connections: list[ConnectionAccount]
-
-
-async def account(store: Store, queues: QueueSender) -> Account:
-    """Account for all events, those in the buffer included. Raises StoreUnavailable."""
-    buffered = await _buffered(
-        queues
-    )  # before SQL: what is recorded meanwhile counts twice, never not at all
-
-    def work(tx: Connection) -> tuple[Tally, int]:
-        return accounting.tally(tx), warnings.count_poison(tx, FLOOR_QUEUE)
-
-    tally, set_aside = await store.read(work)
-    return _account(tally, buffered, set_aside, clear=buffered == 0 and set_aside == 0)
-
-
-def account_of_orders(tx: Connection, order_keys: Collection[str]) -> Account:
-    """Account for the events of the given orders that are recorded."""
-    return _account(accounting.tally(tx, order_keys), None, 0, clear=True)
-
-
-async def _buffered(queues: QueueSender) -> int | None:
-    try:
-        return await queues.depth(FLOOR_QUEUE)
-    except QueueUnavailable:
-        return None
+    async def _buffered(self) -> int | None:
+        try:
+            return await self._queues.depth(FLOOR_QUEUE)
+        except QueueUnavailable:
+            return None
 
 
 def _account(tally: Tally, buffered: int | None, set_aside: int, *, clear: bool) -> Account:

@@ -1,65 +1,50 @@
 """Health: can this instance take events, and what else should a person on duty know."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
 from datetime import UTC, datetime
-from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
+from shared.domain.health_view import ConnectionHealth, Health, Readiness
+from shared.domain.queue_names import WAKE_QUEUE
 from shared.errors import QueueUnavailable, StoreUnavailable
-from shared.queues.envelope import WAKE_QUEUE
-from shared.queues.sender import QueueSender
 from shared.store import connections, schema
-from shared.store.connections import ConnectionState
-from shared.store.engine import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from shared.queues.sender import QueueSender
+    from shared.store.connections import ConnectionState
+    from shared.store.engine import Store
 
 
-class Readiness(StrEnum):
-    """Events are taken while SQL or the queue works: each stands in for the other."""
+class HealthCheck:
+    """Asks what this instance stands on, and what it knows of the ERPs."""
 
-    READY = "ready"
-    DEGRADED = "degraded"  # events are taken; one of the two is away
-    UNAVAILABLE = "unavailable"  # events must be sent again
+    def __init__(self, store: Store, queues: QueueSender, configured: Sequence[str]) -> None:
+        self._store = store
+        self._queues = queues
+        self._configured = configured
 
-
-@dataclass(frozen=True, slots=True)
-class ConnectionHealth:
-    """One connection. A halted one takes nothing now; its messages wait and nothing is lost."""
-
-    connection: str
-    halted: bool
-    halted_until: datetime | None
-    last_pull_at: datetime | None
-    last_pull_failed: bool
-    last_delivery_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """`reasons` say what is away. An ERP that is away is shown, and is no reason: the floor goes on."""
-
-    status: Readiness
-    reasons: list[str]
-    connections: list[ConnectionHealth]
-
-
-async def readiness(store: Store, queues: QueueSender, configured: Sequence[str]) -> Health:
-    """Ask SQL and the queue; never raises for either being away."""
-    reasons: list[str] = []
-    states: dict[str, ConnectionState] = {}
-    try:
-        states, fault = await store.read(lambda tx: _look(store, tx))
-        reasons += [fault] if fault else []
-    except StoreUnavailable:
-        reasons.append("SQL cannot be reached: events are buffered on the queue")
-    try:
-        await queues.depth(WAKE_QUEUE)
-    except QueueUnavailable:
-        reasons.append("the storage queue cannot be reached: the sweep delivers what is recorded")
-    now = datetime.now(UTC)
-    status = (Readiness.READY, Readiness.DEGRADED, Readiness.UNAVAILABLE)[len(reasons)]
-    return Health(status, reasons, [_health(states[name], now) for name in configured if name in states])
+    async def readiness(self) -> Health:
+        """Ask SQL and the queue; never raises for either being away."""
+        reasons: list[str] = []
+        states: dict[str, ConnectionState] = {}
+        try:
+            states, fault = await self._store.read(lambda tx: _look(self._store, tx))
+            reasons += [fault] if fault else []
+        except StoreUnavailable:
+            reasons.append("SQL cannot be reached: events are buffered on the queue")
+        try:
+            await self._queues.depth(WAKE_QUEUE)
+        except QueueUnavailable:
+            reasons.append("the storage queue cannot be reached: the sweep delivers what is recorded")
+        now = datetime.now(UTC)
+        status = (Readiness.READY, Readiness.DEGRADED, Readiness.UNAVAILABLE)[len(reasons)]
+        known = [states[name] for name in self._configured if name in states]
+        return Health(status, reasons, [_health(state, now) for state in known])
 
 
 def _look(store: Store, tx: Connection) -> tuple[dict[str, ConnectionState], str]:

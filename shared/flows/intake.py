@@ -6,9 +6,10 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.domain.queue_names import FLOOR_QUEUE
+from shared.domain.receipt import Disposition, Receipt
 from shared.errors import StoreUnavailable
-from shared.flows.receive import Disposition, Receipt
-from shared.queues.envelope import FLOOR_QUEUE, floor_batches
+from shared.queues.envelope import floor_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def take_in(
-    receiver: Receiver, queues: QueueSender, events: Sequence[ExecutionEvent], raw: Sequence[Any]
-) -> Sequence[Receipt]:
-    """Record `events`, or buffer them as they came (`raw`, same order) while SQL is away.
+class Intake:
+    """Takes events in, whichever of SQL and the queue is there."""
 
-    Raises:
-        QueueUnavailable: SQL and the queue are both away; nothing was acknowledged, sending again is safe.
-    """
-    try:
-        return await receiver.receive(events)
-    except StoreUnavailable as error:
-        log.warning("buffering %d events: %s", len(events), error)
-    await queues.send(FLOOR_QUEUE, floor_batches(raw, datetime.now(UTC).isoformat()))
-    return [Receipt(Disposition.BUFFERED)] * len(events)
+    def __init__(self, receiver: Receiver, queues: QueueSender) -> None:
+        self._receiver = receiver
+        self._queues = queues
+
+    async def take_in(self, events: Sequence[ExecutionEvent], raw: Sequence[Any]) -> Sequence[Receipt]:
+        """Record `events`, or buffer them as they came (`raw`, same order) while SQL is away.
+
+        Raises:
+            QueueUnavailable: SQL and the queue are both away; nothing was acknowledged, sending again is safe.
+        """
+        try:
+            return await self._receiver.receive(events)
+        except StoreUnavailable as error:
+            log.warning("buffering %d events: %s", len(events), error)
+        await self._queues.send(FLOOR_QUEUE, floor_batches(raw, datetime.now(UTC).isoformat()))
+        return [Receipt(Disposition.BUFFERED)] * len(events)

@@ -16,28 +16,41 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from shared.domain.reference_link import ReferenceLink
     from shared.flows.connected import ReferenceData
     from shared.queues.sender import QueueSender
     from shared.store.engine import Store
-    from shared.store.links import ReferenceLink
 
 EVERYWHERE = timedelta(seconds=REFRESH_SECONDS + 1)  # by then every instance has read the links anew
 ANSWERS = {"unit": WarningKind.UNKNOWN_UNIT, "work_centre": WarningKind.UNKNOWN_WORK_CENTRE}
 
 
-async def save_links(
-    store: Store, queues: QueueSender, references: ReferenceData, name: str, links: Sequence[ReferenceLink]
-) -> list[str]:
-    """Save links of connection `name`; return the streams that go on because of them. Raises StoreUnavailable.
+class Linker:
+    """Reads and saves the reference links of connections. Everything here raises StoreUnavailable."""
 
-    They are woken twice: another instance may try with the links it still has in mind, and hold the message again.
-    """
-    now = datetime.now(UTC)
-    freed = await store.write(lambda tx: _save(tx, name, links, now))
-    references.forget()
-    await wake(queues, freed)
-    await wake(queues, freed, EVERYWHERE)
-    return freed
+    def __init__(self, store: Store, queues: QueueSender, references: ReferenceData) -> None:
+        self._store = store
+        self._queues = queues
+        self._references = references
+
+    async def links(self, name: str) -> list[ReferenceLink]:
+        """Return the links of connection `name`, by kind and Tascus value."""
+        everywhere = await self._store.read(link_store.load_links)
+        found = [link for link in everywhere if link.connection == name]
+        return sorted(found, key=lambda link: (link.kind, link.tascus_value))
+
+    async def save(self, name: str, links: Sequence[ReferenceLink]) -> list[str]:
+        """Save links of connection `name`; return the streams that go on because of them.
+
+        They are woken twice: another instance may try with the links it still has in mind, and hold the message
+        again.
+        """
+        now = datetime.now(UTC)
+        freed = await self._store.write(lambda tx: _save(tx, name, links, now))
+        self._references.forget()
+        await wake(self._queues, freed)
+        await wake(self._queues, freed, EVERYWHERE)
+        return freed
 
 
 def _save(tx: Connection, name: str, links: Sequence[ReferenceLink], now: datetime) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from shared.domain.derive import OrderState, draft_completion
 from shared.domain.identity import order_key
 from shared.domain.plan_change import Action, Change, fingerprint, judge, keep_plan, taken_over
 from shared.domain.plan_json import plan_to_json
+from shared.domain.pull_report import PullReport
 from shared.domain.warning import Warning_, WarningKind
 from shared.domain.works_order import ErpState
 from shared.errors import ConfigurationError, ErpUnavailable, LeaseLost
@@ -22,7 +23,7 @@ from shared.store import connections, floor, leases, orders, outbox, warnings
 from shared.store.orders import OrderWrite, StoredOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy import Connection
 
@@ -36,21 +37,6 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)  # prolonged with every page; an instance that dies frees it after so long
 SUBJECT = "orders"
-
-
-@dataclass(slots=True)
-class PullReport:
-    """What one pull has done: counts of orders. `ran` False = another instance is at it."""
-
-    connection: str
-    ran: bool = True
-    read: int = 0
-    inserted: int = 0
-    updated: int = 0
-    proposed: int = 0
-    rejected: int = 0
-    vanished: int = 0
-    error: str = ""
 
 
 class Puller:
@@ -239,7 +225,8 @@ def _changed(name: str, key: str, order: WorksOrder, change: Change) -> Warning_
             "header" if any(not field.startswith("operation ") for field in change.differences) else "routing"
         ]
     evidence = {field: list(pair) for field, pair in change.differences.items()}
-    detail = f"{order.number} was changed in the ERP after it had started; the plan here stays until somebody decides: {what}"
+    kept = "the plan here stays until somebody decides"
+    detail = f"{order.number} was changed in the ERP after it had started; {kept}: {what}"
     return Warning_(name, kind, order.number, detail, key, order.number, evidence)
 
 

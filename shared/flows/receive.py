@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from shared.domain.checks import mismatches
 from shared.domain.derive import Draft, OrderState, add_events, outstanding, refold
 from shared.domain.events import EventType, ExecutionEvent
 from shared.domain.message import MessageKind
+from shared.domain.receipt import Disposition, Receipt
 from shared.domain.state import RANK, Status, voided_keys
 from shared.domain.take_back import take_back
 from shared.domain.warning import Warning_, WarningKind
@@ -32,22 +32,6 @@ if TYPE_CHECKING:
     from shared.store.orders import StoredOrder
 
 WAKE_GRACE = timedelta(seconds=5)  # so long the queue's wake-up has the field before the sweep steps in
-
-
-class Disposition(StrEnum):
-    """What became of one event of a request."""
-
-    RECORDED = "recorded"
-    DUPLICATE = "duplicate"  # the same (source, id) is recorded already: nothing happens twice
-    BUFFERED = "buffered"  # SQL is away: it waits on the queue and will be recorded
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Answer for one event: its disposition and the kinds of warnings it gave rise to."""
-
-    disposition: Disposition
-    warnings: Sequence[str] = ()
 
 
 @dataclass(slots=True)

@@ -6,19 +6,22 @@ Who decided what stands in the audit trail of the warning that asked for the dec
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from shared.domain.decision import By, Decided, Verdict
 from shared.domain.message import MessageState
+from shared.domain.order_view import NotOne
 from shared.domain.plan_json import plan_from_json
+from shared.domain.queue_names import WAKE_QUEUE
 from shared.domain.warning import Warning_, WarningKind, WarningState
 from shared.errors import QueueUnavailable
 from shared.flows.pull import SHOWN_AS, settle_plan
-from shared.queues.envelope import WAKE_QUEUE, wake_up
+from shared.queues.envelope import wake_up
 from shared.store import floor, orders, outbox, warnings
 from shared.store.orders import OrderWrite
+from shared.store.reading import order_keys
 from shared.store.reading_messages import read_message
 from shared.store.reading_warnings import read_warning
 
@@ -27,56 +30,53 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from shared.domain.message_view import MessageLine
     from shared.queues.sender import QueueSender
     from shared.store.engine import Store
     from shared.store.orders import StoredOrder
-    from shared.store.reading_messages import MessageLine
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class By:
-    """Who decides, and what they say about it."""
+class Review:
+    """Takes decisions. Everything here raises StoreUnavailable."""
 
-    actor: str
-    note: str = ""
+    def __init__(self, store: Store, queues: QueueSender) -> None:
+        self._store = store
+        self._queues = queues
 
+    async def retry_message(self, place: tuple[str, int], by: By) -> Decided:
+        """Put a parked message back into its stream, attempts forgiven."""
+        return await self._decide_message(place, by, "retried")
 
-class Decided(StrEnum):
-    """What became of a decision."""
+    async def dismiss_message(self, place: tuple[str, int], by: By) -> Decided:
+        """Take a parked message out for good; what it barred goes out."""
+        return await self._decide_message(place, by, "dismissed")
 
-    DONE = "done"
-    UNKNOWN = "unknown"  # there is nothing of that name
-    NOT_OPEN = "not_open"  # there is, but nothing about it waits for a decision
-    ELSEWHERE = "elsewhere"  # a change of plan hangs on it: decide about the change
+    async def _decide_message(self, place: tuple[str, int], by: By, action: str) -> Decided:
+        now = datetime.now(UTC)
+        decided = await self._store.write(lambda tx: _message(tx, place, by, action, now))
+        if decided is Decided.DONE:
+            await wake(self._queues, [place[0]])
+        return decided
 
+    async def resolve_warning(self, warning_id: str, by: By) -> Decided:
+        """Close a warning that asks for nothing but to be seen."""
+        now = datetime.now(UTC)
+        return await self._store.write(lambda tx: _resolve(tx, warning_id, by, now))
 
-class Verdict(StrEnum):
-    """What to do with a plan the ERP changed under running work."""
-
-    ACCEPT = "accept"  # the ERP's plan becomes ours; recorded work stays recorded
-    KEEP = "keep"  # our plan stays, until the ERP changes its own again
-
-
-async def retry_message(store: Store, queues: QueueSender, place: tuple[str, int], by: By) -> Decided:
-    """Put a parked message back into its stream, attempts forgiven. Raises StoreUnavailable."""
-    return await _decide_message(store, queues, place, by, "retried")
-
-
-async def dismiss_message(store: Store, queues: QueueSender, place: tuple[str, int], by: By) -> Decided:
-    """Take a parked message out for good; what it barred goes out. Raises StoreUnavailable."""
-    return await _decide_message(store, queues, place, by, "dismissed")
-
-
-async def _decide_message(
-    store: Store, queues: QueueSender, place: tuple[str, int], by: By, action: str
-) -> Decided:
-    now = datetime.now(UTC)
-    decided = await store.write(lambda tx: _message(tx, place, by, action, now))
-    if decided is Decided.DONE:
-        await wake(queues, [place[0]])
-    return decided
+    async def decide_change(
+        self, number: str, connection: str | None, verdict: Verdict, by: By
+    ) -> Decided | NotOne:
+        """Settle the change of plan that waits for a person at the one order called `number`."""
+        now = datetime.now(UTC)
+        keys = await self._store.read(lambda tx: order_keys(tx, number, connection))
+        if len(keys) != 1:
+            return NotOne(tuple(sorted(keys.values())))
+        key = next(iter(keys))
+        decided, streams = await self._store.write(lambda tx: _change(tx, key, verdict, by, now))
+        await wake(self._queues, streams)
+        return decided
 
 
 def _message(tx: Connection, place: tuple[str, int], by: By, action: str, now: datetime) -> Decided:
@@ -99,12 +99,6 @@ def _parked_warning(message: MessageLine, sequence: int) -> str:
     return Warning_(message.connection, WarningKind.MESSAGE_PARKED, subject, "").warning_id
 
 
-async def resolve_warning(store: Store, warning_id: str, by: By) -> Decided:
-    """Close a warning that asks for nothing but to be seen. Raises StoreUnavailable."""
-    now = datetime.now(UTC)
-    return await store.write(lambda tx: _resolve(tx, warning_id, by, now))
-
-
 def _resolve(tx: Connection, warning_id: str, by: By, now: datetime) -> Decided:
     found = read_warning(tx, warning_id)
     if found is None:
@@ -120,16 +114,6 @@ def _resolve(tx: Connection, warning_id: str, by: By, now: datetime) -> Decided:
 def _is_proposed(tx: Connection, order_key: str | None) -> bool:
     stored = orders.load_orders(tx, [order_key]) if order_key else {}
     return any(order.proposed is not None for order in stored.values())
-
-
-async def decide_change(
-    store: Store, queues: QueueSender, order_key: str, verdict: Verdict, by: By
-) -> Decided:
-    """Settle a change of plan that waits for a person. Raises StoreUnavailable."""
-    now = datetime.now(UTC)
-    decided, streams = await store.write(lambda tx: _change(tx, order_key, verdict, by, now))
-    await wake(queues, streams)
-    return decided
 
 
 def _change(

@@ -7,8 +7,9 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from shared.domain.queue_names import WAKE_QUEUE
 from shared.errors import QueueUnavailable
-from shared.queues.envelope import WAKE_QUEUE, wake_up
+from shared.queues.envelope import wake_up
 from shared.store import outbox
 
 if TYPE_CHECKING:

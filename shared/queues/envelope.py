@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from shared.domain.queue_names import FLOOR_QUEUE, WAKE_QUEUE
 from shared.errors import MappingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WAKE_QUEUE = "deliver"
-FLOOR_QUEUE = "floor-events"
+__all__ = ["FLOOR_QUEUE", "WAKE_QUEUE", "floor_batches", "floor_events_of", "stream_of", "wake_up"]
+
 LARGEST = 44_000  # bytes of JSON: Azure allows 64 KiB a message, and Base64 adds a third
 
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from shared.domain.queue_names import WAKE_QUEUE
 from shared.errors import QueueUnavailable
-from shared.queues.envelope import WAKE_QUEUE, wake_up
+from shared.queues.envelope import wake_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

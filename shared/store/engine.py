@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 
 TRIES = 4
 DEFECTS = (IntegrityError, ProgrammingError, DataError)  # ours to mend; waiting does not help
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 2.0
 TRANSIENT = (
     "deadlock",
-    "database is locked",
     "1205",
     "1222",
     "3960",

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from shared.domain.identity import key_of
+from shared.domain.reference_link import ReferenceLink
 from shared.store.bulk import insert_rows, keys_of, update_rows
 from shared.store.tables import reference_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
     from sqlalchemy import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceLink:
-    """`factor`, for units only: one Tascus unit is so many ERP units."""
-
-    connection: str
-    kind: str
-    tascus_value: str
-    erp_value: str
-    factor: Decimal | None = None
-
-    @property
-    def key(self) -> str:
-        """Row key: a Tascus value has one counterpart per connection and kind."""
-        return key_of(self.connection, self.kind, self.tascus_value)
 
 
 def load_links(connection: Connection) -> list[ReferenceLink]:

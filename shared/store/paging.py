@@ -1,25 +1,15 @@
-"""Pages by key: a page begins after the last row of the one before, so nothing is skipped or shown twice.
+"""Pages by key: a page begins after the last row of the one before, so nothing is skipped or shown twice."""
 
-What a reader sees is a plain dataclass; the OpenAPI document is made from it, so its types are real imports.
-"""
+from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import orjson
 from sqlalchemy import ColumnElement, and_, or_
 
-LARGEST_INTEGER = 2**31 - 1
+from shared.domain.page import Page, cursor_of
 
-
-@dataclass(frozen=True, slots=True)
-class Page[T]:
-    """One page of a list; hand `next` back as `cursor` for the page after it, null = there is none."""
-
-    items: Sequence[T]
-    next: str | None
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def paged[T](rows: Sequence[T], limit: int, *key: Sequence[Any]) -> Page[T]:
@@ -27,24 +17,6 @@ def paged[T](rows: Sequence[T], limit: int, *key: Sequence[Any]) -> Page[T]:
     if len(rows) <= limit:
         return Page(rows, None)
     return Page(rows[:limit], cursor_of(*key[limit - 1]))
-
-
-def cursor_of(*values: str | int) -> str:
-    """Pack the sort key of a row; opaque to callers."""
-    return urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
-
-
-def read_cursor(text: str, *kinds: type) -> tuple[Any, ...]:
-    """Unpack a sort key of values of the given kinds. Raises ValueError when it is not one of ours."""
-    problem = "not a cursor of this list: use the `next` of the page before"
-    try:
-        values = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError as error:
-        raise ValueError(problem) from error
-    fits = isinstance(values, list) and [type(value) for value in values] == list(kinds)
-    if not fits or any(isinstance(value, int) and abs(value) > LARGEST_INTEGER for value in values):
-        raise ValueError(problem)
-    return tuple(values)
 
 
 def after(
@@ -56,4 +28,5 @@ def after(
         beyond = column < value if falling else column > value
         same = [known == given for known, given in zip(columns[:place], values, strict=False)]
         steps.append(and_(*same, beyond))
-    return or_(*steps)
+    first = columns[0] <= values[0] if falling else columns[0] >= values[0]
+    return and_(first, or_(*steps))  # said again in short: where an index may begin to read

@@ -1,111 +1,30 @@
-"""Works orders as readers see them: the ERP's plan and the floor's progress side by side.
+"""Reads works orders for people: the ERP's plan and the floor's progress side by side.
 
 An order appears as soon as either side has spoken of it: what only the floor knows has no plan yet.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, null, select, union_all
 
 from shared.domain.message import MessageState
+from shared.domain.order_view import OperationLine, OrderDetail, OrderFilter, OrderLine, StreamLine
+from shared.domain.page import Page
 from shared.domain.state import Status
 from shared.domain.warning import WarningState
-from shared.domain.works_order import ErpState, Operation
+from shared.domain.warning_view import WarningFilter
+from shared.domain.works_order import Operation
 from shared.store.bulk import keys_of
 from shared.store.orders import StoredOrder, load_orders
-from shared.store.paging import Page, after, paged
-from shared.store.reading_warnings import WarningFilter, WarningLine, list_warnings
+from shared.store.paging import after, paged
+from shared.store.reading_warnings import list_warnings
 from shared.store.tables import operation_state, outbound_message, stream, works_order
 
 ZERO = Decimal(0)
 MOST_WARNINGS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class OrderLine:
-    """One works order. `quantity` is planned; `good` and `scrap` count the output of the last operation.
-
-    What the ERP has not told (yet) is null. `proposed` maps each field of a change in mid-flight, which waits
-    for a person, to its value before and after.
-    """
-
-    number: str
-    connection: str
-    status: Status
-    started_at: datetime | None
-    part: str | None = None
-    part_name: str | None = None
-    quantity: Decimal | None = None
-    unit: str | None = None
-    due_at: datetime | None = None
-    erp_state: ErpState | None = None
-    vanished_at: datetime | None = None
-    good: Decimal | None = None
-    scrap: Decimal | None = None
-    proposed: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OperationLine:
-    """One operation: its standard times in the plan (setup per order, run per unit), and what the floor did.
-
-    `planned` false = the floor works on it, but the routing has no such operation. All times are seconds.
-    """
-
-    operation_id: str
-    planned: bool
-    position: int | None
-    name: str | None
-    work_centre: str | None
-    standard_setup_seconds: Decimal | None
-    standard_run_seconds: Decimal | None
-    status: Status
-    good: Decimal
-    scrap: Decimal
-    rework: Decimal
-    setup_seconds: Decimal
-    run_seconds: Decimal
-    units_passed: int
-    units_failed: int
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLine:
-    """The messages of an order that are on their way: how many wait, and who is at them until when."""
-
-    pending: int
-    held: int
-    parked: int
-    due_at: datetime | None
-    failures: int
-    lease_owner: str | None
-    lease_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class OrderDetail:
-    """An order with its operations in routing sequence, its open warnings, and its stream (null: nothing happened)."""
-
-    order: OrderLine
-    operations: list[OperationLine]
-    warnings: list[WarningLine]
-    stream: StreamLine | None
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFilter:
-    """Which orders to list; None = any. `prefix` is how the number begins."""
-
-    connection: str | None = None
-    status: Status | None = None
-    erp_state: ErpState | None = None
-    prefix: str | None = None
 
 
 def order_keys(tx: Connection, number: str, connection: str | None = None) -> dict[str, str]:
@@ -165,7 +84,7 @@ def _with_prefix(statement: Select[Any], column: Any, prefix: str | None) -> Sel
 def read_order(tx: Connection, key: str) -> OrderDetail:
     """Read the order with that key, which exists, in full."""
     known = _Known.read(tx, [key])
-    open_warnings = list_warnings(tx, WarningFilter(WarningState.OPEN, order_keys=[key]), MOST_WARNINGS, None)
+    open_warnings = list_warnings(tx, WarningFilter(WarningState.OPEN), [key], MOST_WARNINGS, None)
     stream_line = _stream_line(tx, key, known.streams.get(key))
     return OrderDetail(known.line(key), known.operations(key), list(open_warnings.items), stream_line)
 

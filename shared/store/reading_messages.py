@@ -1,107 +1,55 @@
-"""Messages as readers see them, with the history of every attempt to deliver them."""
+"""Reads messages for people, with the history of every attempt to deliver them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from shared.domain.identity import message_id
 from shared.domain.message import MessageKind, MessageState
+from shared.domain.message_view import AttemptLine, MessageDetail, MessageFilter, MessageLine
+from shared.domain.page import Page
 from shared.store.bulk import keys_of
-from shared.store.paging import Page, after, paged
+from shared.store.paging import after, paged
 from shared.store.tables import delivery_attempt, execution_event, outbound_message, stream
 
-
-@dataclass(frozen=True, slots=True)
-class MessageLine:
-    """One message: what it tells, of which event, and where it is.
-
-    `sending_since` = a call is under way, or its outcome was never recorded. `corrects` is the id of the
-    message that a correction takes back. `waits_for_...` says what a held message lacks.
-    """
-
-    id: str
-    connection: str
-    order: str
-    operation: str
-    kind: MessageKind
-    state: MessageState
-    reason: str | None
-    waits_for_kind: str | None
-    waits_for_value: str | None
-    attempts: int
-    created_at: datetime
-    sending_since: datetime | None
-    finished_at: datetime | None
-    corrects: str | None
-    event_source: str
-    event_id: str
-    event_type: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptLine:
-    """One call to the ERP. Secrets were taken out before it was stored; long bodies are cut."""
-
-    attempt: int
-    step: str
-    worker: str
-    started_at: datetime
-    duration_ms: int
-    method: str
-    url: str
-    status: int
-    verdict: str
-    reason: str
-    request: str
-    reply: str
-
-
-@dataclass(frozen=True, slots=True)
-class MessageDetail:
-    """A message and everything that was tried, oldest first. `progress`: steps done, values the ERP gave."""
-
-    message: MessageLine
-    progress: dict[str, Any] | None
-    history: list[AttemptLine]
-
-
-@dataclass(frozen=True, slots=True)
-class MessageFilter:
-    """Which messages to list; None = any. `order_keys` are the streams of the order asked for."""
-
-    state: MessageState | None = None
-    kind: MessageKind | None = None
-    connection: str | None = None
-    order_keys: Collection[str] | None = None
+STUCK = (MessageState.HELD, MessageState.PARKED)
+# Spelled out, not bound: only then either engine sees that the small index of stuck messages will do.
+IS_STUCK = outbound_message.c.state.in_(bindparam("stuck", STUCK, expanding=True, literal_execute=True))
 
 
 def list_messages(
-    tx: Connection, wanted: MessageFilter, limit: int, position: tuple[str, int] | None
+    tx: Connection,
+    wanted: MessageFilter,
+    order_keys: Collection[str] | None,
+    limit: int,
+    position: tuple[str, int] | None,
 ) -> Page[MessageLine]:
-    """Return up to `limit` messages after `position` (stream key, sequence), stream by stream in sequence."""
+    """Return up to `limit` messages after `position` (stream key, sequence), stream by stream in sequence.
+
+    `order_keys` are the keys of the order that is wanted, None = any order.
+    """
     table = outbound_message
     sort = (table.c.stream_key, table.c.sequence)
-    statement = _filtered(tx, wanted).order_by(*sort).limit(limit + 1)
+    statement = _filtered(tx, wanted, order_keys).order_by(*sort).limit(limit + 1)
     if position is not None:
         statement = statement.where(after(sort, position))
     rows = tx.execute(statement).all()
     return paged([_line(row) for row in rows], limit, *((row.stream_key, row.sequence) for row in rows))
 
 
-def _filtered(tx: Connection, wanted: MessageFilter) -> Select[Any]:
+def _filtered(tx: Connection, wanted: MessageFilter, order_keys: Collection[str] | None) -> Select[Any]:
     table, statement = outbound_message, _joined()
     if wanted.state is not None:
         statement = statement.where(table.c.state == wanted.state)
+    if wanted.state in STUCK:
+        statement = statement.where(IS_STUCK)
     if wanted.kind is not None:
         statement = statement.where(table.c.kind == wanted.kind)
     if wanted.connection is not None:
         statement = statement.where(stream.c.connection == wanted.connection)
-    if wanted.order_keys is not None:
-        keys = keys_of(tx, sorted(wanted.order_keys))
+    if order_keys is not None:
+        keys = keys_of(tx, sorted(order_keys))
         statement = statement.join(keys, table.c.stream_key == keys.c.value)
     return statement
 

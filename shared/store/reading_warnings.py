@@ -1,74 +1,36 @@
-"""Warnings as readers see them, newest first, with their audit trail."""
+"""Reads warnings for people, newest first, with their audit trail."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
+from shared.domain.page import Page
 from shared.domain.warning import WarningKind, WarningState
+from shared.domain.warning_view import AuditLine, WarningDetail, WarningFilter, WarningLine
 from shared.store.bulk import keys_of
-from shared.store.paging import Page, after, paged
+from shared.store.paging import after, paged
 from shared.store.tables import warning, warning_audit
 from shared.store.types import instant_text
 
 
-@dataclass(frozen=True, slots=True)
-class WarningLine:
-    """One warning: what it is about, in words, with its evidence. `order` is empty when it concerns none."""
-
-    id: str
-    connection: str
-    kind: WarningKind
-    subject: str
-    order: str
-    detail: str
-    evidence: dict[str, Any]
-    state: WarningState
-    occurrences: int
-    first_seen_at: datetime
-    last_seen_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """Who did what to a warning, and the note they left; `system` acts for itself."""
-
-    at: datetime
-    actor: str
-    action: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class WarningDetail:
-    """A warning with everything that was done to it, oldest first."""
-
-    warning: WarningLine
-    order_key: str | None
-    audit: list[AuditLine]
-
-
-@dataclass(frozen=True, slots=True)
-class WarningFilter:
-    """Which warnings to list; None = any. `order_keys` are the keys of the order asked for."""
-
-    state: WarningState | None = None
-    kind: WarningKind | None = None
-    connection: str | None = None
-    order_keys: Collection[str] | None = None
-
-
 def list_warnings(
-    tx: Connection, wanted: WarningFilter, limit: int, position: tuple[datetime, str] | None
+    tx: Connection,
+    wanted: WarningFilter,
+    order_keys: Collection[str] | None,
+    limit: int,
+    position: tuple[datetime, str] | None,
 ) -> Page[WarningLine]:
     """Return up to `limit` warnings after `position` (first seen, id), newest first.
 
+    `order_keys` are the keys of the order that is wanted, None = any order, and none at all.
     By when they were first seen: that never moves, so a warning seen again does not slip past a reader.
     """
     sort = (warning.c.first_seen_at, warning.c.warning_id)
-    statement = _filtered(tx, wanted).order_by(*(column.desc() for column in sort)).limit(limit + 1)
+    statement = (
+        _filtered(tx, wanted, order_keys).order_by(*(column.desc() for column in sort)).limit(limit + 1)
+    )
     if position is not None:
         statement = statement.where(after(sort, position, falling=True))
     rows = tx.execute(statement).all()
@@ -76,7 +38,7 @@ def list_warnings(
     return paged([line_of(row) for row in rows], limit, *places)
 
 
-def _filtered(tx: Connection, wanted: WarningFilter) -> Select[Any]:
+def _filtered(tx: Connection, wanted: WarningFilter, order_keys: Collection[str] | None) -> Select[Any]:
     statement = select(warning)
     if wanted.state is not None:
         statement = statement.where(warning.c.state == wanted.state)
@@ -84,8 +46,8 @@ def _filtered(tx: Connection, wanted: WarningFilter) -> Select[Any]:
         statement = statement.where(warning.c.kind == wanted.kind)
     if wanted.connection is not None:
         statement = statement.where(warning.c.connection == wanted.connection)
-    if wanted.order_keys is not None:
-        keys = keys_of(tx, sorted(wanted.order_keys))
+    if order_keys is not None:
+        keys = keys_of(tx, sorted(order_keys))
         statement = statement.join(keys, warning.c.order_key == keys.c.value)
     return statement
 

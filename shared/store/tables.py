@@ -41,6 +41,7 @@ works_order = Table(
     Column("changed_at", Instant, nullable=False),
     Column("vanished_at", Instant),  # no longer open in the ERP
     Index(None, "connection", "erp_state"),
+    Index(None, "number", "order_key"),  # how readers ask for one, and page through all
 )
 
 operation = Table(
@@ -140,6 +141,7 @@ stream = Table(
         sqlite_where=text("due_at IS NOT NULL"),
     ),
     Index("ix_stream_connection", "connection"),
+    Index(None, "order_number", "stream_key"),
 )
 
 outbound_message = Table(
@@ -246,6 +248,7 @@ warning = Table(
         mssql_where=text("state = 'open'"),
         sqlite_where=text("state = 'open'"),
     ),
+    Index(None, "state", "first_seen_at", "warning_id"),  # how readers page through them
 )
 
 warning_audit = Table(

@@ -120,7 +120,7 @@ def audit(
 
 
 def count_poison(connection: Connection, queue: str) -> int:
-    """Count open warnings about messages of `queue` that no handler could take (flows/poison.py)."""
+    """Count open warnings about messages of `queue` that no handler could take (flows/queued.py)."""
     table = warning
     about = table.c.subject.startswith(f"{queue}:", autoescape=True)
     poison = (table.c.kind == WarningKind.POISON_MESSAGE) & (table.c.state == WarningState.OPEN)

@@ -52,7 +52,18 @@ def test_every_figure_agrees_and_nothing_is_left_running(tmp_path):
     assert children(str(tmp_path)) == []
 
 
-def test_stopped_in_the_middle_it_stops_what_it_started(tmp_path):
+def told_to_stop(process):
+    """By a service manager: this process alone."""
+    process.send_signal(signal.SIGTERM)
+
+
+def interrupted(process):
+    """By Ctrl-C at a terminal: every process of the group at once."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("end", [told_to_stop, interrupted])
+def test_stopped_in_the_middle_it_stops_what_it_started(tmp_path, end):
     with demo(str(tmp_path), "--port", "0") as process:
         said = []
         for line in process.stdout:
@@ -60,7 +71,7 @@ def test_stopped_in_the_middle_it_stops_what_it_started(tmp_path):
             if "First half" in line:
                 break
         assert len(children(str(tmp_path))) >= 4, said  # itself, Tryton, Azurite, the function app
-        process.send_signal(signal.SIGTERM)
+        end(process)
         process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert children(str(tmp_path)) == []

@@ -242,6 +242,12 @@ def assert_books_agree(here: App, erp: PlainErp, orders: list[str]) -> None:
         assert theirs == floor_totals(here, order), order
 
 
+async def wake_ups_sent(here: App) -> None:
+    """Wait until the wake-ups of everything received and pulled so far are on the queue."""
+    await here.receiver.close()  # a closed one goes on when it is used again
+    await here.puller.close()
+
+
 async def deliver_all(here: App) -> None:
     """Work off every stream of this process's App, as far as it goes now."""
     keys = here.store.read_now(lambda tx: list(tx.scalars(select(stream.c.stream_key))))

@@ -86,7 +86,9 @@ async def test_death_between_the_reply_and_the_commit(plant, plain_erp, tmp_path
     for order in POINTS:
         await post(event("production.reported", order, "10", 1, data={"good": "3", "scrap": "1"}))
     plain_erp.faults(latency_ms=1000)
-    with Worker(tmp_path) as worker:
+    with Worker(
+        tmp_path, TASCUS_LEASE_SECONDS="8"
+    ) as worker:  # a lane ends with its lease; not what is tried here
         wait_until(lambda: plain_erp.report()["writes"] == before + len(POINTS), "every result in the ERP")
         with sql_locked(tmp_path / "tascus.sqlite"):
             wait_until(
@@ -115,7 +117,9 @@ async def test_deaths_at_random_moments(plant, plain_erp, tmp_path):
     while not drained(plant) and kills < 8:
         with Worker(tmp_path, TASCUS_LEASE_SECONDS="1") as worker:
             wait_until(partial(goes_on, plain_erp.report()["writes"]), "the worker to begin")
-            await asyncio.sleep(rng.uniform(0, 0.15))  # waits for nothing: the moment of death is thrown by dice
+            await asyncio.sleep(
+                rng.uniform(0, 0.15)
+            )  # waits for nothing: the moment of death is thrown by dice
             worker.kill()
             kills += 1
     assert kills >= 4

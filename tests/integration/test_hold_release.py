@@ -13,9 +13,11 @@ from tests.integration.kit import PLAIN_PROFILE, call, event, plain_connection, 
 from tests.integration.plant import (
     assert_books_agree,
     deliver_all,
+    eventually,
     messages,
     shift,
     states,
+    wake_ups_sent,
     warnings_of,
 )
 
@@ -29,7 +31,7 @@ def profile(tmp_path):
     text = Path(PLAIN_PROFILE).read_text(encoding="utf-8")
     for before, after in (
         ("reason?: =not_null(message.scrap_reason, message.rework_reason)", "reason?: =values.reason"),
-        ("production.reported:\n", f"production.reported:\n    values: {{reason: \"{LINKED}\"}}\n"),
+        ("production.reported:\n", f'production.reported:\n    values: {{reason: "{LINKED}"}}\n'),
     ):
         assert text.count(before) == 1
         text = text.replace(before, after)
@@ -50,6 +52,7 @@ async def plant(here, azurite):
 
 async def deliver_woken(here, azurite):
     """Deliver just the streams somebody has woken; return them. Nothing else makes a held message go out."""
+    await wake_ups_sent(here)
     streams = woken(azurite.connection_string)
     await asyncio.gather(*(here.deliverer.deliver(key) for key in streams))
     return streams
@@ -134,32 +137,32 @@ async def test_unknown_work_centre_is_shown_and_holds_nothing(plant, plain_erp, 
 async def test_what_arrives_while_a_worker_is_at_the_stream_is_seen(plant, plain_erp, azurite):
     """The worker took the stream with the old plan in hand; before it holds the message it looks again."""
     await post(event("operation.started", ORDER, "10"), event("operation.started", ORDER, "99", 1))
-    plain_erp.faults(script=[{"match": f"{ORDER}/operations/10", "do": "hang_after_effect"}])
+    await wake_ups_sent(plant)
+    plain_erp.faults(latency_ms=3000)
     worker = asyncio.create_task(deliver_woken(plant, azurite))
-    while plain_erp.report()["orders"][ORDER]["history"] != ["start", "10 start"]:
-        await asyncio.sleep(0.01)
+    await eventually(
+        lambda: plain_erp.report()["orders"][ORDER]["history"] == ["start"], "the worker to begin"
+    )
+    plain_erp.faults(latency_ms=0)  # the call under way still takes its time
     routing = [make_operation(1), make_operation(2), make_operation(3) | {"id": "99"}]
     plain_erp.orders(change=[{"number": ORDER, "operations": routing}])
     await plant.puller.pull(plant.erps["main"])
-    plain_erp.stop()  # ends the call that hangs
-    plain_erp.start_again()
+    assert held(plant) == set()
     await worker
-    await deliver_all(plant)
-    assert plain_erp.order(ORDER)["operations"][2]["state"] == "running"
     assert states(plant) == {"done": 3}
+    assert plain_erp.report()["orders"][ORDER]["history"] == ["start", "10 start", "99 start"]
 
 
 async def test_a_link_saved_by_another_instance_is_seen(plant, open_app, connections, plain_erp, azurite):
     """The other instance's links are seconds old, its wake-up comes at once: it must not hold what may go."""
-    other = await open_app(connections)
-    await other.store.read(other.references.refresh)
+    other = await open_app(connections)  # the one whose doors are used from here on
     await post(event("production.reported", ORDER, "10", data={"good": "2", "unit": "box"}))
+    await wake_ups_sent(other)
     await deliver_woken(plant, azurite)
     assert held(plant) == {("unit", "box")}
     await link("unit", "box", "pcs", "2")
-    for key in woken(azurite.connection_string):
-        await other.deliverer.deliver(key)
-        await plant.deliverer.deliver(key)
+    await wake_ups_sent(other)
+    await deliver_woken(plant, azurite)
     assert states(plant) == {"done": 3}
     assert plain_erp.report()["orders"][ORDER]["good"] == "4"
 

@@ -75,10 +75,15 @@ async def test_cancelled_after_the_start(plant, plain_erp):
     (shown,) = warnings_of(plant, "order_cancelled")
     assert shown.subject == STARTED
     assert shown.evidence["erp_state"] == ["released", "cancelled"]
-    reply = await post(event("production.reported", STARTED, "10", 5, data={"good": "1"}))
-    assert "order_cancelled" in reply.body["events"][0]["warnings"]
-    assert str(floor_totals(plant, STARTED)["good"]) == "4"
+    assert stored(plant, STARTED).plan.erp_state == "released"  # until a person has decided
     assert stored(plant, WAITING).plan.erp_state == "cancelled"
+    reply = await post(
+        event("production.reported", STARTED, "10", 5, data={"good": "1"}),
+        event("operation.started", WAITING, "10", 5),
+    )
+    assert reply.body["events"][1]["warnings"] == ["order_cancelled"]
+    assert str(floor_totals(plant, STARTED)["good"]) == "4"
+    assert {row.state for row in warnings_of(plant, "order_cancelled")} == {"open"}
 
 
 async def test_operation_added(plant, plain_erp):

@@ -1,4 +1,4 @@
-"""The ERP, SQL and the queue go away in turn: nothing acknowledged is lost, nothing counts twice, all resumes by itself."""
+"""The ERP, SQL and the queue go away in turn: nothing is lost, nothing counts twice, all resumes by itself."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from shared.domain.identity import order_key
 from shared.flows.sweep import sweep
 from shared.queues.envelope import FLOOR_QUEUE
 from shared.store import outbox
-from shared.store.tables import connection_state, delivery_attempt, outbound_message, stream
+from shared.store.tables import connection_state, delivery_attempt, stream
 from tests.integration.kit import call, event, plain_connection, post, texts_on
 from tests.integration.plant import (
     assert_books_agree,
@@ -101,7 +101,9 @@ async def test_429_waits_as_long_as_the_erp_asks(plant, plain_erp):
     before = datetime.now(UTC)
     await deliver_all(plant)
     assert stream_of_order(plant, ORDER).due_at >= before + timedelta(seconds=40)
-    assert [(row.state, row.attempts) for row in messages(plant)][0] == ("pending", 1)
+    assert {(row.state, row.attempts) for row in messages(plant)} == {
+        ("pending", 0)
+    }  # being busy is no fault
     past(plant)
     await deliver_all(plant)
     assert_books_agree(plant, plain_erp, [ORDER])
@@ -257,7 +259,7 @@ async def test_sql_still_away_buffered_events_wait_on(plant, azurite, tmp_path):
         assert await record_buffered(azurite) == 1
     assert recorded_ids(plant) == []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("functions.queue_triggers.LATER", timedelta(0))
+        patch.setattr("shared.flows.queued.LATER", timedelta(0))
         with sql_locked(tmp_path / "tascus.sqlite"):
             assert (await call(receive_events, "POST", body=report(minute=1))).status == 202
             assert await record_buffered(azurite) == 1

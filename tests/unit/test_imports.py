@@ -1,9 +1,15 @@
-"""Imports run one way: functions -> flows -> (erp, mapping, store, queues) -> domain. The tree alone tells the flow."""
+"""Imports run one way: functions -> flows -> (erp, mapping, store, queues) -> domain. The tree alone tells the flow.
+
+A door reaches its flow through the App (`app().look.orders(...)`), so that importing the doors loads no flow.
+"""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,20 +27,17 @@ ROOMS = {
     "store": {"domain", "errors"},
     "queues": {"domain", "errors"},
     "flows": {"domain", "errors", "mapping", "erp", "store", "queues"},
-    "functions": {
-        "domain",
-        "errors",
-        "settings",
-        "queues",
-        "store",
-        "flows",
-        "wiring",
-    },  # may skip, not climb
+    "functions": {"domain", "errors", "wiring"},  # flows are met at the App, never imported
     "function_app": {"functions"},
 }
 SEES_EVERYTHING = "wiring"
 ELSEWHERE = {"devhost", "tests", "demo", "bench", "cli"}
 NOT_FOR_DOORS = {"sqlalchemy", "httpx", "aiohttp", "alembic", "pyodbc", "sqlite3"}
+NOT_FOR_A_COLD_START = {
+    "sqlalchemy", "alembic", "pyodbc", "httpx", "aiohttp", "jmespath", "yaml", "pydantic", "pydantic_core",
+    "azure.core", "azure.identity", "azure.storage", "shared.flows", "shared.store", "shared.erp", "shared.queues",
+}  # fmt: skip
+LOADED = "import function_app, sys, json; print(json.dumps([name for name, module in sys.modules.items() if module]))"
 ERPS = [
     "tryton", "erpnext", "frappe", "odoo", "sap", "netsuite", "epicor", "dynamics", "business.central", "infor",
     "oracle", "acumatica", "ifs", "sage", "katana", "dolibarr", "proteus", "plex", "syteline", "priority",
@@ -59,7 +62,7 @@ def room_of(dotted):
 
 
 def imported(path):
-    """Yield the dotted name of everything the file imports, at any depth and for typing too."""
+    """Yield the dotted name of everything the file imports, at any depth, for typing and lazily too."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -69,6 +72,8 @@ def imported(path):
                 yield from (f"shared.{alias.name}" for alias in node.names)
             else:
                 yield node.module
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "lazily":
+            yield from (name.value for name in node.args if isinstance(name, ast.Constant))
 
 
 def test_the_tree_is_there():
@@ -92,11 +97,35 @@ def test_a_door_imports_neither_sql_nor_an_http_client(path):
     assert not {dotted.split(".")[0] for dotted in imported(path)} & NOT_FOR_DOORS
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "functions").glob("*.py")), ids=name_of)
+def test_a_door_only_takes_the_app_from_the_wiring(path):
+    taken = {
+        alias.name
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "shared.wiring"
+        for alias in node.names
+    }
+    assert taken <= {"app", "App"}
+
+
+def test_a_cold_start_loads_nothing_heavy():
+    """In an interpreter of its own. Lazy modules are in place but have not run, so what they import is not there."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(done.stdout))
+    assert {"function_app", "functions.http_orders", "shared.wiring"} <= loaded
+    assert {
+        name for name in loaded for heavy in NOT_FOR_A_COLD_START if f"{name}.".startswith(f"{heavy}.")
+    } == set()
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "shared" / "domain").glob("*.py")), ids=name_of)
 def test_the_domain_reads_no_clock_file_or_socket(path):
     told = {dotted.split(".")[0] for dotted in imported(path)}
     assert told <= {
         "__future__",
+        "base64",
         "collections",
         "dataclasses",
         "datetime",
@@ -104,6 +133,7 @@ def test_the_domain_reads_no_clock_file_or_socket(path):
         "enum",
         "hashlib",
         "json",
+        "orjson",
         "shared",
         "typing",
     }

@@ -102,12 +102,71 @@ def test_a_correction_names_the_event_it_takes_back():
         ({"time": "0001-01-01T00:00:00+14:00"}, "/time"),
         ({"time": "9999-12-31T23:59:59-14:00"}, "/time"),
         ({"time": 1e300}, "/time"),
+        ({"time": "1969-12-31T23:59:59.999Z"}, "/time"),
+        ({"time": "1970-01-01T00:30:00+01:00"}, "/time"),
+        ({"time": "3000-01-01T00:00:00Z"}, "/time"),
+        ({"time": "2999-12-31T23:30:00-01:00"}, "/time"),
         ({"type": "time.recorded", "data": {"seconds": 0}}, "/data/seconds"),
         ({"type": "correction", "data": {}}, "/data/id"),
     ],
 )
 def test_what_cannot_be_stored_is_refused(changes, pointer):
     assert faults(**changes) == [pointer]
+
+
+NUL = "a\x00b"
+HELD = {
+    "production.reported": {
+        "unit": NUL,
+        "scrap_reason": NUL,
+        "rework_reason": NUL,
+        "batch": NUL,
+        "serials": [NUL],
+    },
+    "unit.completed": {"outcome": "pass", "serial": NUL, "batch": NUL, "reason_code": NUL},
+    "operation.paused": {"reason": NUL},
+    "correction": {"id": NUL, "source": NUL, "reason": NUL},
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["source", "id", "order", "operation", "work_centre", "operator", "connection"]
+)
+def test_no_identifier_holds_a_nul(name):
+    """SQLite's JSON functions would cut it off there, and two orders would become one."""
+    parsed = parse([PLAIN | {name: NUL}], "main")
+    assert [(fault["pointer"], "U+0000" in fault["detail"]) for fault in parsed.faults[0]] == [
+        (f"/{name}", True)
+    ]
+
+
+@pytest.mark.parametrize(("kind", "data"), HELD.items())
+def test_no_detail_holds_a_nul(kind, data):
+    where = {f"/data/{name}" + ("/0" if name == "serials" else "") for name in data if name != "outcome"}
+    assert set(faults(type=kind, data=data)) == where
+
+
+@pytest.mark.parametrize("text", ["\x01", "\n", "a\n", "\u2028", "\U0001f600"])
+def test_any_other_character_is_kept(text):
+    assert fact(order=text).order_number == text
+
+
+@pytest.mark.parametrize(
+    ("time", "instant"),
+    [
+        ("1970-01-01T00:00:00Z", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("1969-12-31T23:00:00-01:00", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("2999-12-31T23:59:59.999Z", datetime(2999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)),
+        ("3000-01-01T13:59:59+14:00", datetime(2999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_instants_of_a_thousand_years_are_known(time, instant):
+    assert fact(time=time).occurred_at == instant
+
+
+def test_a_refused_instant_says_which_years_are_known():
+    parsed = parse([PLAIN | {"time": "3000-01-01T00:00:00Z"}], "main")
+    assert "1970 to 2999" in parsed.faults[0][0]["detail"]
 
 
 def test_long_numbers_keep_every_digit():

@@ -99,6 +99,9 @@ def _works_order() -> None:
     op.create_index(
         op.f("ix_works_order_connection_erp_state"), "works_order", ["connection", "erp_state"], schema=SCHEMA
     )
+    op.create_index(
+        op.f("ix_works_order_number_order_key"), "works_order", ["number", "order_key"], schema=SCHEMA
+    )
 
 
 def _operation() -> None:
@@ -208,6 +211,9 @@ def _stream() -> None:
         schema=SCHEMA,
     )
     op.create_index(op.f("ix_stream_connection"), "stream", ["connection"], schema=SCHEMA)
+    op.create_index(
+        op.f("ix_stream_order_number_stream_key"), "stream", ["order_number", "stream_key"], schema=SCHEMA
+    )
     op.create_index(
         op.f("ix_stream_due_at"),
         "stream",
@@ -349,6 +355,12 @@ def _warning() -> None:
         sqlite_where=sa.text("state = 'open'"),
     )
     op.create_index(op.f("ix_warning_order_key"), "warning", ["order_key"], schema=SCHEMA)
+    op.create_index(
+        op.f("ix_warning_state_first_seen_at_warning_id"),
+        "warning",
+        ["state", "first_seen_at", "warning_id"],
+        schema=SCHEMA,
+    )
 
 
 def _warning_audit() -> None:
