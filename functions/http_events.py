@@ -31,6 +31,9 @@ else:
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 
+LARGEST_EVENT = (
+    40_000  # bytes of JSON; a message of the buffer queue must hold it, or an outage of SQL refuses it
+)
 LONG_NUMBER = re.compile(rb"[:\[,\s]-?(?=[\d.]{16})\d+\.\d")  # more digits than a binary float can hold
 TAKES = Description(
     {202: EventsAnswer, 207: EventsAnswer},
@@ -69,6 +72,8 @@ async def receive_events(req: func.HttpRequest) -> func.HttpResponse:
     if not items or len(items) > here.settings.max_batch:
         return problem(422, f"a batch holds 1 to {here.settings.max_batch} events, this one {len(items)}")
     parsed = parse(items, here.settings.default_connection)
+    if len(body) > LARGEST_EVENT:
+        set_large_aside(parsed)
     if not parsed.events:
         return problem(422, "no event of the request is valid", _faults(parsed, single=single))
     return await _record(here, parsed)
@@ -104,6 +109,23 @@ def _parse_apart(parsed: Parsed, items: list[Any], default_connection: str) -> P
         parsed.raw.append(item)
         parsed.places.append(place)
     return parsed
+
+
+def set_large_aside(parsed: Parsed) -> None:
+    """Refuse single events that the buffer could not take; at any time, not only when SQL is away."""
+    good = list(zip(parsed.events, parsed.raw, parsed.places, strict=True))
+    parsed.events, parsed.raw, parsed.places = [], [], []
+    for event, raw, place in good:
+        size = len(orjson.dumps(raw, default=str))
+        if size > LARGEST_EVENT:
+            detail = (
+                f"the event has {size} bytes of JSON; at most {LARGEST_EVENT}: state it as several events"
+            )
+            parsed.faults[place] = [{"pointer": "", "detail": detail}]
+            continue
+        parsed.events.append(event)
+        parsed.raw.append(raw)
+        parsed.places.append(place)
 
 
 async def _record(here: App, parsed: Parsed) -> func.HttpResponse:

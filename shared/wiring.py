@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -82,6 +83,7 @@ def _built() -> App:
 
 def build(settings: Settings) -> App:
     """Build an App for `settings`. Connects to nothing yet."""
+    sys.setswitchinterval(0.0002)
     from shared.flows.account import Accounts
     from shared.flows.connected import ReferenceData
     from shared.flows.deliver import Deliverer

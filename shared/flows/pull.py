@@ -92,7 +92,8 @@ class Puller:
             report.error = str(error)
             return report
         gone = {key: number for key, number in believed.items() if number not in open_numbers}
-        missed = open_numbers - set(believed.values())
+        rejected = await self._store.read(lambda tx: warnings.rejected_records(tx, connected.name))
+        missed = open_numbers - set(believed.values()) - rejected  # reading those anew would change nothing
         await self._store.write(lambda tx: vanish(tx, connected.name, gone, report))
         if missed:
             log.info("%s: %d open orders were missed, reading all anew", connected.name, len(missed))

@@ -119,6 +119,12 @@ def audit(
     insert_rows(connection, warning_audit, rows)
 
 
+def rejected_records(connection: Connection, name: str) -> set[str]:
+    """Return the records of connection `name` that pulls could not take over, by open warnings."""
+    rejected = (warning.c.kind == WarningKind.RECORD_REJECTED) & (warning.c.state == WarningState.OPEN)
+    return set(connection.scalars(select(warning.c.subject).where(rejected, warning.c.connection == name)))
+
+
 def count_poison(connection: Connection, queue: str) -> int:
     """Count open warnings about messages of `queue` that no handler could take (flows/queued.py)."""
     table = warning

@@ -50,6 +50,7 @@ async def test_what_is_not_json_is_a_400_problem(here, body):
     ("change", "pointer"),
     [
         ({"source": ""}, "/source"),
+        ({"source": "a\u0001b"}, "/source"),
         ({"id": None}, "/id"),
         ({"id": 7}, "/id"),
         ({"order": "x" * 201}, "/order"),
@@ -118,6 +119,16 @@ async def test_a_body_over_the_limit_is_413(open_app, connections):
     assert len(recorded_ids(here)) == 1
 
 
+async def test_an_event_too_large_for_the_buffer_is_refused_by_itself(here):
+    """Whether it is taken must not depend on whether SQL is there at the moment."""
+    large = good(data={"good": "1", "serials": [f"{number:0150}" for number in range(300)]})
+    reply = await send([good(), large])
+    assert reply.status == 207
+    assert "at most 40000" in reply.body["events"][1]["errors"][0]["detail"]
+    assert (await send(large)).status == 422
+    assert len(recorded_ids(here)) == 1
+
+
 async def test_the_same_event_again_is_a_duplicate_and_a_no_op(here):
     batch = [good(), good()]
     assert (await send([*batch, batch[0]])).body["duplicates"] == 1
@@ -155,7 +166,7 @@ async def test_hostile_bodies_are_refused(here, hostile):
 
 
 async def test_odd_but_valid_text_is_kept_exactly(here):
-    odd = "a\u0000b\u202e\U0001f527 \u00e9 '\"; DROP TABLE stream;--"
+    odd = "a\tb\u202e\U0001f527 \u00e9 '\"; DROP TABLE stream;--"
     reply = await send(good(id=odd, source=odd, order=odd, operation=odd))
     assert reply.status == 202
     assert recorded_ids(here) == [odd]

@@ -140,6 +140,15 @@ async def test_reconciling_finds_what_no_watermark_showed(plant, plain_erp):
     assert stored(plant, "WO-LATE") is not None
 
 
+async def test_a_record_nobody_can_read_is_not_missed_for_ever(plant, plain_erp):
+    """It is a warning; reading everything anew at every reconciliation would not mend it."""
+    plain_erp.orders(add=[make_record({"number": "WO-ODD", "quantity": "some"}, 1, 2)])
+    await pull(plant)
+    assert [row.subject for row in warnings_of(plant, "record_rejected")] == ["WO-ODD"]
+    await plant.puller.reconcile(plant.erps["main"])
+    assert plant.store.read_now(lambda tx: leases.read_watermark(tx, "main", "orders")) is not None
+
+
 async def test_the_watermark_moves_only_when_everything_is_written(open_app, plain_erp):
     """The ERP dies in the middle of a pull: the next one reads all of it again."""
     connection = plain_connection("main", plain_erp.url)
