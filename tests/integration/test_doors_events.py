@@ -50,7 +50,7 @@ async def test_what_is_not_json_is_a_400_problem(here, body):
     ("change", "pointer"),
     [
         ({"source": ""}, "/source"),
-        ({"source": "a\u0001b"}, "/source"),
+        ({"source": "a\u0000b"}, "/source"),
         ({"id": None}, "/id"),
         ({"id": 7}, "/id"),
         ({"order": "x" * 201}, "/order"),
