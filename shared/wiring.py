@@ -61,6 +61,7 @@ class App:
         """Give back sockets, connections and threads."""
         await self.receiver.close()
         await self.puller.close()
+        await self.deliverer.close()
         for connected in self.erps.values():
             await connected.close()
         await self.queues.close()
@@ -83,6 +84,7 @@ def _built() -> App:
 
 def build(settings: Settings) -> App:
     """Build an App for `settings`. Connects to nothing yet."""
+    # SQL threads hand the interpreter back at every row; at the default of 5 ms each, a busy event loop starves them.
     sys.setswitchinterval(0.0002)
     from shared.flows.account import Accounts
     from shared.flows.connected import ReferenceData

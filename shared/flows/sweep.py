@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shared.domain.queue_names import WAKE_QUEUE
 from shared.errors import QueueUnavailable
 from shared.queues.envelope import wake_up
-from shared.store import outbox
+from shared.store import lanes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,9 @@ async def sweep(store: Store, queues: QueueSender, deliverer: Deliverer) -> int:
 
 
 def _due(tx: Connection, now: datetime) -> list[str]:
-    due = outbox.due_streams(tx, now, MANY)
+    due = lanes.due_streams(tx, now, MANY)
     if due:
-        outbox.postpone(tx, due, now + LOOK_AGAIN)
+        lanes.postpone(tx, due, now + LOOK_AGAIN)
     return due
 
 

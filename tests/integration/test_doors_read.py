@@ -11,8 +11,8 @@ from functions.http_orders import completeness, message, messages, order, orders
 from functions.http_pull import pull
 from functions.http_review import links, put_links
 from shared.domain.identity import message_id, order_key
-from shared.store import leases, outbox
-from shared.store.outbox import Entry, Outcome, Progress
+from shared.store import lanes, leases, outcomes
+from shared.store.outcomes import Entry, Outcome, Progress
 from tests.integration.kit import NOBODY, call, event, plain_connection, post
 from tests.integration.plant import deliver_all
 
@@ -49,10 +49,12 @@ async def set_state(here, number, sequence, state, name="main"):
     key, now = order_key(name, number), datetime.now(UTC)
 
     def work(tx):
-        lease = outbox.take(tx, [key], "a test", now, now + timedelta(minutes=1))[key]
+        lease = lanes.take(tx, [key], "a test", now, now + timedelta(minutes=1))[key]
         outcome = Outcome(sequence, state, 1, Progress(), "because")
-        outbox.record(tx, [Entry(lease, now, (outcome,))], "a test", now)
-        outbox.record(tx, [Entry(lease, now, release=outbox.Release(None, 0, sequence, None))], "a test", now)
+        outcomes.record(tx, [Entry(lease, now, (outcome,))], "a test", now)
+        outcomes.record(
+            tx, [Entry(lease, now, release=outcomes.Release(None, 0, sequence, None))], "a test", now
+        )
 
     await here.store.write(work)
 

@@ -59,7 +59,7 @@ def past(here):
         tx.execute(update(stream).values(due_at=now).where(stream.c.due_at.is_not(None)))
 
     here.store.write_now(work)
-    here.deliverer._states_read = datetime.min.replace(tzinfo=UTC)
+    here.deliverer.breaker._read_at = datetime.min.replace(tzinfo=UTC)
 
 
 def attempts(here):

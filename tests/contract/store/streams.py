@@ -10,9 +10,9 @@ from shared.domain.checks import References
 from shared.domain.identity import order_key
 from shared.domain.message import MessageState, Progress
 from shared.flows import receive
-from shared.store import orders, outbox
+from shared.store import lanes, orders
 from shared.store.orders import OrderWrite
-from shared.store.outbox import Entry, Outcome, Release
+from shared.store.outcomes import Entry, Outcome, Release
 from shared.store.tables import outbound_message, stream
 from tests.unit.floor_words import plan
 
@@ -42,18 +42,18 @@ def insert_plan(store, *operations, **fields):
 def take(store, *keys, owner="one", now=NOW, until=LATER):
     """Lease streams (default: that of WO-1)."""
     wanted = keys or (KEY,)
-    return store.write_now(lambda tx: outbox.take(tx, wanted, owner, now, until))
+    return store.write_now(lambda tx: lanes.take(tx, wanted, owner, now, until))
 
 
 def backlog(store, key=KEY, limit=100):
     """What waits in a stream."""
-    return store.read_now(lambda tx: outbox.backlog(tx, [key], limit))[key]
+    return store.read_now(lambda tx: lanes.backlog(tx, [key], limit))[key]
 
 
 def note(store, lease, *outcomes, until=LATER, now=NOW, **fields):
     """Record one entry; return what became of it."""
     entry = Entry(lease, until, outcomes, **fields)
-    return store.write_now(lambda tx: outbox.record(tx, [entry], "worker", now))[0]
+    return store.write_now(lambda tx: outcomes.record(tx, [entry], "worker", now))[0]
 
 
 def outcome(sequence, state=MessageState.DONE, attempts=1, progress=None, **fields):

@@ -8,8 +8,8 @@ import pytest
 
 from shared.domain.message import MessageKind, MessageState, Progress
 from shared.errors import LeaseLost
-from shared.store import leases, outbox
-from shared.store.outbox import Attempt, Recorded
+from shared.store import lanes, leases, outbox, outcomes
+from shared.store.outcomes import Attempt, Recorded
 from tests.contract.store.streams import (
     KEY,
     LATER,
@@ -66,9 +66,9 @@ def test_one_lost_lease_does_not_spoil_the_records_of_others(started):
     record(started, event("c", STARTED, 0, order="WO-2"))
     mine = take(started, KEY)[KEY]
     other = next(iter(take(started, event("c", STARTED, 0, order="WO-2").order_key, owner="two").values()))
-    stale = outbox.Lease(KEY, mine.token - 1, "acme", "WO-1", 0)
-    entries = [outbox.Entry(lease, LATER, [outcome(1)]) for lease in (stale, other)]
-    fates = started.write_now(lambda tx: outbox.record(tx, entries, "worker", NOW))
+    stale = lanes.Lease(KEY, mine.token - 1, "acme", "WO-1", 0)
+    entries = [outcomes.Entry(lease, LATER, [outcome(1)]) for lease in (stale, other)]
+    fates = started.write_now(lambda tx: outcomes.record(tx, entries, "worker", NOW))
     assert fates == [Recorded.LOST, Recorded.OK]
 
 
@@ -150,20 +150,20 @@ def test_due_streams_come_longest_overdue_first_and_leased_ones_not(started):
         record(started, event(number, STARTED, 0, order=number), now=NOW + timedelta(seconds=seconds))
     keys = {number: event("x", STARTED, 0, order=number).order_key for number in ("WO-2", "WO-3", "WO-4")}
     take(started, KEY, keys["WO-4"])
-    due = started.read_now(lambda tx: outbox.due_streams(tx, NOW + timedelta(seconds=30), 10))
+    due = started.read_now(lambda tx: lanes.due_streams(tx, NOW + timedelta(seconds=30), 10))
     assert due == [keys["WO-3"], keys["WO-2"]]
-    assert started.read_now(lambda tx: outbox.due_streams(tx, NOW + timedelta(seconds=30), 1)) == due[:1]
-    everything = started.read_now(lambda tx: outbox.due_streams(tx, AFTER, 10))
+    assert started.read_now(lambda tx: lanes.due_streams(tx, NOW + timedelta(seconds=30), 1)) == due[:1]
+    everything = started.read_now(lambda tx: lanes.due_streams(tx, AFTER, 10))
     assert set(everything) == {KEY, *keys.values()}
 
 
 def test_postponed_streams_are_left_alone_for_a_while_even_if_their_holder_died(started):
     record(started, event("x", STARTED, 0, order="WO-2"))
     take(started)
-    due = started.read_now(lambda tx: outbox.due_streams(tx, AFTER, 10))
-    started.write_now(lambda tx: outbox.postpone(tx, due, AFTER + timedelta(seconds=20)))
+    due = started.read_now(lambda tx: lanes.due_streams(tx, AFTER, 10))
+    started.write_now(lambda tx: lanes.postpone(tx, due, AFTER + timedelta(seconds=20)))
     assert len(due) == 2
-    assert started.read_now(lambda tx: outbox.due_streams(tx, AFTER, 10)) == []
+    assert started.read_now(lambda tx: lanes.due_streams(tx, AFTER, 10)) == []
 
 
 def test_the_head_never_passes_a_message_put_back(started):
@@ -234,7 +234,7 @@ def test_every_attempt_is_kept_word_for_word(started):
     long = "ß€🙂" * 30_000
     attempt = Attempt(1, 1, "start", NOW, 12, "POST", "http://erp/x", 200, "done", "HTTP 200", long, "")
     note(started, lease, outcome(1), attempts=[attempt])
-    row = started.read_now(lambda tx: tx.execute(outbox.delivery_attempt.select()).one())
+    row = started.read_now(lambda tx: tx.execute(outcomes.delivery_attempt.select()).one())
     assert (row.request, row.worker, row.started_at) == (long, "worker", NOW)
 
 

@@ -1,0 +1,332 @@
+"""A lane: one leased stream while it is being worked off, message by message, in sequence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from shared.domain.identity import message_id
+from shared.domain.message import MessageState
+from shared.domain.stream_rules import barred_by, retry_wait
+from shared.domain.verdict import Verdict
+from shared.domain.warning import Warning_, WarningKind
+from shared.erp.port import Exempt, Missing, PlannedPush
+from shared.errors import LeaseLost, MappingError, StoreUnavailable
+from shared.flows.heartbeat import Heartbeat
+from shared.store.outcomes import Attempt, Outcome, Recorded, Release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.domain.message import QueuedMessage
+    from shared.erp.port import Advance, Erp
+    from shared.flows.deliver import Deliverer
+    from shared.store.lanes import Backlog, Lease
+    from shared.store.orders import StoredOrder
+
+log = logging.getLogger(__name__)
+
+PAGE = 50  # messages read at a time
+LONGEST_RUN = timedelta(minutes=4)  # then the stream is given back, well before the host's time-out
+HELD_LOOK = timedelta(
+    minutes=2
+)  # what was missing wakes the held; this covers the moment in which both cross
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A stream just leased, with what waits in it.
+
+    `since` is the event loop's time of the lease, `order` what the stream is about (None: not known yet).
+    """
+
+    lease: Lease
+    since: float
+    backlog: Backlog
+    order: StoredOrder | None
+
+
+@dataclass(slots=True)
+class Unrecorded:
+    """What has happened since the last commit. Goes out with the next intent, or with the release."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    warnings: list[Warning_] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """It is on disk."""
+        self.outcomes, self.attempts, self.warnings = [], [], []
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a lane ends before its stream is empty, and when to come back."""
+
+    due_at: datetime | None
+    failures: int = 0
+    wake_after: timedelta | None = None
+
+
+EMPTY = Stop(None)
+
+
+class Lane:
+    """One leased stream while it is being worked off."""
+
+    def __init__(self, deliverer: Deliverer, taken: Taken) -> None:
+        self._deliverer = deliverer
+        self._lease = taken.lease
+        self._backlog = taken.backlog
+        self._order = taken.order
+        self._parked = list(taken.backlog.parked)
+        self._failures = taken.lease.failures  # in a row
+        self._unrecorded = Unrecorded()
+        self._head = taken.backlog.next_sequence
+        self._give_back_at = datetime.now(UTC) + LONGEST_RUN
+        self._limit = asyncio.timeout_at(taken.since + deliverer.safe_seconds)
+
+    async def run(self) -> None:
+        """Send what waits, message by message, and give the stream back. Ends with the lease, whatever it is at.
+
+        Raises:
+            LeaseLost: the lease has run out or was taken; what was not recorded will be looked up by the next holder.
+        """
+        try:
+            async with self._limit:
+                await self._run()
+        except TimeoutError as error:
+            raise LeaseLost("the lease ran out and could not be renewed") from error
+
+    async def _run(self) -> None:
+        while True:
+            stop = await self._work_off(self._backlog.messages)
+            if stop is not None:
+                await self._release(stop)
+                return
+            if len(self._backlog.messages) == PAGE:
+                await self._record()
+            elif await self._release(EMPTY):
+                return
+            self._backlog = await self._deliverer.read_on(self._lease)
+
+    async def _work_off(self, messages: Sequence[QueuedMessage]) -> Stop | None:
+        for queued in messages:
+            stop = await self._one(queued)
+            if stop is not None:
+                self._head = queued.sequence
+                return stop
+            self._head = queued.sequence + 1
+        self._head = self._backlog.next_sequence if len(messages) < PAGE else self._head
+        return None
+
+    async def _one(self, queued: QueuedMessage) -> Stop | None:
+        """Bring one message as far as it goes now. None = its stream may go on with the next."""
+        name = self._lease.connection
+        if datetime.now(UTC) > self._give_back_at:
+            return Stop(datetime.now(UTC), wake_after=timedelta(0))
+        erp = await self._deliverer.erp(name)
+        if erp is None:
+            return self._hold(queued, Missing("connection", name))
+        try:
+            push = await self._planned(erp, queued)
+        except MappingError as error:
+            self._park(queued, str(error), queued.attempts)
+            return None
+        if isinstance(push, PlannedPush):
+            halted_until = await self._deliverer.breaker.may_send(name)
+            waits = None if halted_until is None else Stop(halted_until, self._failures)
+            return waits or await self._send(erp, queued, push)
+        if isinstance(push, Missing):
+            return self._hold(queued, push)
+        self._conclude(queued, MessageState.EXEMPT, push.reason)
+        return None
+
+    async def _planned(self, erp: Erp, queued: QueuedMessage) -> PlannedPush | Missing | Exempt:
+        """Translate `queued`; if something is missing, look once more: it may have arrived meanwhile."""
+        push = self._translated(erp, queued)
+        if not isinstance(push, Missing) or push.kind == PARKED:
+            return push
+        self._order = await self._deliverer.look_afresh(self._lease)
+        return self._translated(erp, queued)
+
+    def _translated(self, erp: Erp, queued: QueuedMessage) -> PlannedPush | Missing | Exempt:
+        name = self._lease.connection
+        plan = self._order.plan if self._order else None
+        missing = self._deliverer.missing(queued, plan, name)
+        if missing is not None or plan is None:
+            return missing or Missing("order", self._lease.order_number)
+        barred = barred_by(queued.kind, queued.operation_id, self._parked)
+        if barred is not None:
+            return Missing(PARKED, str(barred))
+        return self._deliverer.planned(erp, queued, plan, name)
+
+    async def _send(self, erp: Erp, queued: QueuedMessage, push: PlannedPush) -> Stop | None:
+        """Do the push step by step; every step's intent is on disk before it, its outcome after it."""
+        progress = queued.progress
+        attempts = queued.attempts
+        while True:
+            fate = await self._record(intent=queued.sequence)
+            if fate is Recorded.VOIDED:
+                return None
+            with Heartbeat(self._deliverer.safe_seconds / 3, self._renew):
+                advance = await erp.advance(push, progress, attempts)
+            self._note(queued, advance, attempts + 1)
+            decision, progress = advance.decision, advance.progress
+            if decision.verdict is Verdict.DONE and advance.finished:
+                self._failures = 0
+                self._unrecorded.outcomes.append(
+                    Outcome(queued.sequence, MessageState.DONE, attempts + 1, progress, decision.reason)
+                )
+                await self._deliverer.breaker.answered(self._lease.connection)
+                return None
+            if decision.verdict is Verdict.PARK:
+                self._park(queued, decision.reason, attempts + 1, advance)
+                if any(exchange.status for exchange in advance.exchanges):
+                    await self._deliverer.breaker.answered(self._lease.connection)
+                return None
+            if decision.verdict is not Verdict.DONE:
+                return await self._wait(queued, advance, attempts)
+            self._unrecorded.outcomes = [Outcome(queued.sequence, MessageState.PENDING, attempts, progress)]
+
+    async def _record(self, intent: int | None = None, release: Release | None = None) -> Recorded:
+        """Commit what has happened since the last time. From then on the lease lasts its full length again."""
+        asked_at = asyncio.get_running_loop().time()
+        fate = await self._deliverer.record(self._lease, self._unrecorded, intent, release)
+        self._limit.reschedule(asked_at + self._deliverer.safe_seconds)
+        return fate
+
+    async def _renew(self) -> None:
+        """Prolong the lease while a call is outstanding. If that cannot be done, the lane ends when the lease does."""
+        asked_at = asyncio.get_running_loop().time()
+        with contextlib.suppress(StoreUnavailable, LeaseLost):
+            await self._deliverer.record(self._lease, Unrecorded())
+            self._limit.reschedule(asked_at + self._deliverer.safe_seconds)
+
+    async def _wait(self, queued: QueuedMessage, advance: Advance, attempts: int) -> Stop:
+        """Retry or halt: the message stays where it is, the stream comes back later."""
+        decision = advance.decision
+        spent = attempts + 1 if decision.spends_attempt else attempts
+        self._unrecorded.outcomes.append(
+            Outcome(queued.sequence, MessageState.PENDING, spent, advance.progress, decision.reason)
+        )
+        halted_until = None
+        if decision.verdict is Verdict.HALT or not decision.spends_attempt:
+            halted_until = await self._deliverer.breaker.failed(self._lease.connection, decision)
+        if halted_until is not None:
+            return Stop(halted_until, self._failures)
+        wait = retry_wait(self._failures, random.random(), decision.after)  # noqa: S311 - jitter, not a secret
+        return Stop(datetime.now(UTC) + wait, self._failures + 1, wake_after=wait)
+
+    def _note(self, queued: QueuedMessage, advance: Advance, attempt: int) -> None:
+        """Keep the evidence of an attempt and log it in one line."""
+        decision = advance.decision
+        for exchange in advance.exchanges:
+            self._unrecorded.attempts.append(
+                Attempt(
+                    queued.sequence,
+                    attempt,
+                    exchange.step,
+                    exchange.started_at,
+                    exchange.duration_ms,
+                    exchange.method,
+                    exchange.url,
+                    exchange.status,
+                    str(decision.verdict),
+                    decision.reason,
+                    exchange.request,
+                    exchange.reply,
+                )
+            )
+        for text in advance.warnings:
+            self._unrecorded.warnings.append(self._warning(WarningKind.ERP_DIFFERS, queued, text))
+        log.info(
+            "attempt connection=%s order=%s message=%s-%d kind=%s event=%s/%s attempt=%d verdict=%s reason=%s",
+            self._lease.connection,
+            self._lease.order_number,
+            queued.stream_key,
+            queued.sequence,
+            queued.kind,
+            queued.event.source,
+            queued.event.event_id,
+            attempt,
+            decision.verdict,
+            decision.reason,
+        )
+
+    def _hold(self, queued: QueuedMessage, missing: Missing) -> Stop:
+        """Wait, without spending attempts, until what is missing arrives; the stream waits with it."""
+        reason = f"waits for {missing.kind} {missing.value}"
+        self._unrecorded.outcomes.append(
+            Outcome(
+                queued.sequence,
+                MessageState.HELD,
+                queued.attempts,
+                queued.progress,
+                reason,
+                missing.kind,
+                missing.value,
+            )
+        )
+        if missing.kind != PARKED and queued.state is not MessageState.HELD:  # said already
+            kind = HELD_AS.get(missing.kind, WarningKind.UNKNOWN_CODE)
+            self._unrecorded.warnings.append(self._warning(kind, queued, reason, self._subject(missing)))
+        return Stop(datetime.now(UTC) + HELD_LOOK)
+
+    def _subject(self, missing: Missing) -> str:
+        """Name what is missing as the intake does, so that one cause is one warning."""
+        if missing.kind == "operation":
+            return f"{self._lease.order_number}/{missing.value}"
+        return missing.value if missing.kind in HELD_AS else f"{missing.kind}:{missing.value}"
+
+    def _park(
+        self, queued: QueuedMessage, reason: str, attempts: int, advance: Advance | None = None
+    ) -> None:
+        progress = advance.progress if advance else queued.progress
+        self._unrecorded.outcomes.append(
+            Outcome(queued.sequence, MessageState.PARKED, attempts, progress, reason)
+        )
+        self._unrecorded.warnings.append(self._warning(WarningKind.MESSAGE_PARKED, queued, reason))
+        self._parked.append((queued.kind, queued.operation_id))
+
+    def _conclude(self, queued: QueuedMessage, state: MessageState, reason: str) -> None:
+        self._unrecorded.outcomes.append(
+            Outcome(queued.sequence, state, queued.attempts, queued.progress, reason)
+        )
+
+    def _warning(self, kind: WarningKind, queued: QueuedMessage, detail: str, subject: str = "") -> Warning_:
+        return Warning_(
+            self._lease.connection,
+            kind,
+            subject or f"{self._lease.order_number}/{queued.sequence}",
+            detail,
+            self._lease.stream_key,
+            self._lease.order_number,
+            {"message": message_id(queued.stream_key, queued.sequence), "event_id": queued.event.event_id},
+        )
+
+    async def _release(self, stop: Stop) -> bool:
+        """Give the stream back. False if new messages came in: the lease is still ours, go on."""
+        seen = self._backlog.next_sequence if stop is EMPTY else None
+        release = Release(stop.due_at, stop.failures, self._head, seen)
+        fate = await self._record(release=release)
+        if fate is Recorded.MORE:
+            return False
+        if stop.wake_after is not None:
+            await self._deliverer.wake([self._lease.stream_key], stop.wake_after)
+        return True
+
+
+PARKED = "parked"
+HELD_AS = {
+    "order": WarningKind.UNKNOWN_ORDER,
+    "operation": WarningKind.UNKNOWN_OPERATION,
+    "unit": WarningKind.UNKNOWN_UNIT,
+    "work_centre": WarningKind.UNKNOWN_WORK_CENTRE,
+    "connection": WarningKind.UNKNOWN_CONNECTION,
+}

@@ -1,0 +1,238 @@
+"""Lanes: the right to deliver one stream, and what waits in it.
+
+A lease is taken by compare-and-set and carries a fencing token that grows with every take. Nothing is recorded
+under a token that is no longer the stream's (`outcomes.py`): a worker that lost its lease cannot write an outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, func, or_, select, update
+
+from shared.domain.message import MessageKind, MessageState, Progress, QueuedMessage
+from shared.store.bulk import keys_of, on_keys, rows_of
+from shared.store.events import from_row
+from shared.store.outbox import OPEN
+from shared.store.tables import execution_event, outbound_message, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Executable, Subquery
+
+    from shared.domain.events import ExecutionEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to deliver one stream until `until`, unless somebody with a higher `token` came after."""
+
+    stream_key: str
+    token: int
+    connection: str
+    order_number: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a lease holder has to do: open messages in sequence, parked ones that may bar them, the mark to compare."""
+
+    messages: Sequence[QueuedMessage]
+    parked: Sequence[tuple[MessageKind, str]]  # kind and operation id
+    next_sequence: int
+
+
+def take(
+    connection: Connection, stream_keys: Sequence[str], owner: str, now: datetime, until: datetime
+) -> dict[str, Lease]:
+    """Lease those of the streams that nobody else holds; `owner` must be unique to this call."""
+    _claim(connection, stream_keys, owner=owner, now=now, until=until)
+    return {
+        row["stream_key"]: _lease_from(row)
+        for row in _claimed(connection, stream_keys, owner=owner).mappings()
+    }
+
+
+def _lease_from(row: Any) -> Lease:  # noqa: ANN401 - a SQLAlchemy row mapping
+    return Lease(
+        row["stream_key"], row["lease_token"], row["connection"], row["order_number"], row["failures"]
+    )
+
+
+@on_keys
+def _claim(wanted: Subquery) -> Executable:
+    now, until = bindparam("now", type_=stream.c.due_at.type), bindparam("until", type_=stream.c.due_at.type)
+    free = or_(stream.c.lease_until.is_(None), stream.c.lease_until < now)
+    changes = {
+        "lease_owner": bindparam("owner"),
+        "lease_token": stream.c.lease_token + 1,
+        "lease_until": until,
+        "due_at": until,
+    }
+    return update(stream).values(changes).where(stream.c.stream_key == wanted.c.value, free)
+
+
+@on_keys
+def _claimed(wanted: Subquery) -> Executable:
+    names = ("stream_key", "lease_token", "connection", "order_number", "failures")
+    mine = select(*(stream.c[name] for name in names)).join(wanted, stream.c.stream_key == wanted.c.value)
+    return mine.where(stream.c.lease_owner == bindparam("owner"))
+
+
+@on_keys
+def marks_of(wanted: Subquery) -> Executable:
+    """Read (stream key, next sequence): compare, and you know whether messages came in."""
+    columns = select(stream.c.stream_key, stream.c.next_sequence)
+    return columns.join(wanted, stream.c.stream_key == wanted.c.value)
+
+
+def backlog(connection: Connection, stream_keys: Sequence[str], limit: int) -> dict[str, Backlog]:
+    """Read up to `limit` open messages of each stream, in sequence, with their events."""
+    next_sequence = {row.stream_key: row.next_sequence for row in marks_of(connection, stream_keys)}
+    messages = _open_messages(connection, stream_keys, limit)
+    parked = _parked(connection, stream_keys)
+    return {
+        key: Backlog(messages.get(key, ()), parked.get(key, ()), number)
+        for key, number in next_sequence.items()
+    }
+
+
+def _open_messages(
+    connection: Connection, stream_keys: Sequence[str], limit: int
+) -> dict[str, list[QueuedMessage]]:
+    rows = _first_open(connection, stream_keys, limit=limit).mappings().all()
+    corrections = [(row["m_stream_key"], row["m_voids_sequence"]) for row in rows if row["m_voids_sequence"]]
+    voided = _voided(connection, corrections)
+    found: dict[str, list[QueuedMessage]] = {}
+    for row in rows:
+        found.setdefault(row["m_stream_key"], []).append(_queued(row, voided))
+    return found
+
+
+@on_keys
+def _first_open(wanted: Subquery) -> Executable:
+    table = outbound_message
+    place = func.row_number().over(partition_by=table.c.stream_key, order_by=table.c.sequence).label("place")
+    numbered = (
+        select(table, place)
+        .join(wanted, table.c.stream_key == wanted.c.value)
+        .join(stream, stream.c.stream_key == table.c.stream_key)
+        .where(table.c.sequence >= stream.c.head, table.c.state.in_(OPEN))
+        .subquery("numbered")
+    )
+    return (
+        select(*(numbered.c[name].label(f"m_{name}") for name in MESSAGE_COLUMNS), execution_event)
+        .join(execution_event, execution_event.c.event_key == numbered.c.event_key)
+        .where(numbered.c.place <= bindparam("limit"))
+        .order_by(numbered.c.stream_key, numbered.c.sequence)
+    )
+
+
+MESSAGE_COLUMNS = (
+    "stream_key",
+    "sequence",
+    "kind",
+    "operation_id",
+    "state",
+    "attempts",
+    "progress",
+    "intent_at",
+    "voids_sequence",
+)
+
+
+def _queued(row: Any, voided: Mapping[tuple[str, int], tuple[MessageKind, ExecutionEvent]]) -> QueuedMessage:  # noqa: ANN401
+    target = voided.get((row["m_stream_key"], row["m_voids_sequence"]))
+    return QueuedMessage(
+        row["m_stream_key"],
+        row["m_sequence"],
+        MessageKind(row["m_kind"]),
+        row["m_operation_id"],
+        MessageState(row["m_state"]),
+        row["m_attempts"],
+        progress_from(row["m_progress"], left_open=row["m_intent_at"] is not None),
+        from_row(row),
+        row["m_voids_sequence"],
+        *(target or (None, None)),
+    )
+
+
+def progress_from(stored: Mapping[str, Any] | None, *, left_open: bool) -> Progress:
+    """Read progress back; an intent without an outcome means that the step it stands at may have been sent."""
+    if stored is None:
+        return Progress(unknown=left_open)
+    unknown = stored["unknown"] or left_open
+    return Progress(
+        stored["step"], unknown, stored["captured"], stored.get("resend", False) and not left_open
+    )
+
+
+def progress_row(progress: Progress) -> dict[str, Any] | None:
+    """Lay progress out for storage; nothing done yet is NULL."""
+    if progress == Progress():
+        return None
+    row = {"step": progress.step, "unknown": progress.unknown, "captured": dict(progress.captured)}
+    return {**row, "resend": True} if progress.resend else row
+
+
+def _voided(
+    connection: Connection, places: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[MessageKind, ExecutionEvent]]:
+    """Read what corrections take back: kind and event of the messages at `places`."""
+    if not places:
+        return {}
+    table = outbound_message
+    given = _places(connection, places)
+    statement = (
+        select(table.c.stream_key, table.c.sequence, table.c.kind.label("message_kind"), execution_event)
+        .join(given, and_(table.c.stream_key == given.c.stream_key, table.c.sequence == given.c.sequence))
+        .join(execution_event, execution_event.c.event_key == table.c.event_key)
+    )
+    rows = connection.execute(statement).mappings()
+    return {
+        (row["stream_key"], row["sequence"]): (MessageKind(row["message_kind"]), from_row(row))
+        for row in rows
+    }
+
+
+def _places(connection: Connection, places: Sequence[tuple[str, int]]) -> Subquery:
+    """Return (stream key, sequence) pairs as a derived table."""
+    columns = {name: outbound_message.c[name].type for name in ("stream_key", "sequence")}
+    return rows_of(connection, columns, [{"stream_key": key, "sequence": number} for key, number in places])
+
+
+def _parked(connection: Connection, stream_keys: Sequence[str]) -> dict[str, list[tuple[MessageKind, str]]]:
+    found: dict[str, list[tuple[MessageKind, str]]] = {}
+    for row in _parked_messages(connection, stream_keys):
+        found.setdefault(row.stream_key, []).append((MessageKind(row.kind), row.operation_id))
+    return found
+
+
+@on_keys
+def _parked_messages(wanted: Subquery) -> Executable:
+    table = outbound_message
+    columns = select(table.c.stream_key, table.c.kind, table.c.operation_id)
+    mine = columns.join(wanted, table.c.stream_key == wanted.c.value)
+    return mine.where(table.c.state == MessageState.PARKED)
+
+
+def due_streams(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Return the streams that should have been delivered by now and are not, longest overdue first."""
+    free = or_(stream.c.lease_until.is_(None), stream.c.lease_until < now)
+    statement = (
+        select(stream.c.stream_key).where(stream.c.due_at <= now, free).order_by(stream.c.due_at).limit(limit)
+    )
+    return list(connection.scalars(statement))
+
+
+def postpone(connection: Connection, stream_keys: Sequence[str], due_at: datetime) -> None:
+    """Set when the sweep looks at these streams again; it has just woken them."""
+    free = or_(stream.c.lease_until.is_(None), stream.c.lease_until < due_at)  # a dead holder's lease too
+    wanted = keys_of(connection, stream_keys)
+    connection.execute(
+        update(stream).values(due_at=due_at).where(stream.c.stream_key == wanted.c.value, free)
+    )
