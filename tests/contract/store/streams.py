@@ -10,7 +10,7 @@ from shared.domain.checks import References
 from shared.domain.identity import order_key
 from shared.domain.message import MessageState, Progress
 from shared.flows import receive
-from shared.store import lanes, orders
+from shared.store import lanes, orders, outcomes
 from shared.store.orders import OrderWrite
 from shared.store.outcomes import Entry, Outcome, Release
 from shared.store.tables import outbound_message, stream
@@ -50,9 +50,9 @@ def backlog(store, key=KEY, limit=100):
     return store.read_now(lambda tx: lanes.backlog(tx, [key], limit))[key]
 
 
-def note(store, lease, *outcomes, until=LATER, now=NOW, **fields):
+def note(store, lease, *said, until=LATER, now=NOW, **fields):
     """Record one entry; return what became of it."""
-    entry = Entry(lease, until, outcomes, **fields)
+    entry = Entry(lease, until, said, **fields)
     return store.write_now(lambda tx: outcomes.record(tx, [entry], "worker", now))[0]
 
 
