@@ -63,7 +63,7 @@ class Production(Payload):
     scrap_reason: OptionalIdent = ""
     rework_reason: OptionalIdent = ""
     outcome: Outcome | None = None
-    serials: Annotated[list[Ident], Field(max_length=1000)] = Field(default=[])
+    serials: Annotated[tuple[Ident, ...], Field(max_length=1000)] = ()
     batch: OptionalIdent = ""
 
 
@@ -232,7 +232,7 @@ def _production(stated: ProductionEvent, common: dict[str, Any]) -> ExecutionEve
         scrap_reason=data.scrap_reason,
         rework_reason=data.rework_reason,
         outcome=data.outcome,
-        serials=tuple(data.serials),
+        serials=data.serials,
         batch=data.batch,
     )
 

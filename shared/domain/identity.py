@@ -5,6 +5,7 @@ trailing spaces and, by default, case when it compares; so rows are keyed by a d
 the text itself is only carried along.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 KEY_LENGTH = 24  # hexadecimal characters of a 96-bit digest: short enough for indexes, far from colliding
@@ -16,6 +17,7 @@ def key_of(*parts: str) -> str:
     return blake2b(exact.encode(), digest_size=KEY_LENGTH // 2).hexdigest()
 
 
+@lru_cache(50_000)
 def order_key(connection: str, number: str) -> str:
     """Key of a works order on one connection; also the key of its stream of messages."""
     return key_of(connection, number)
@@ -26,6 +28,7 @@ def event_key(source: str, event_id: str) -> str:
     return key_of(source, event_id)
 
 
+@lru_cache(200_000)
 def operation_key(order: str, operation: str) -> str:
     """Key of an operation of the works order with key `order`; "" names the order as a whole."""
     return key_of(order, operation)
