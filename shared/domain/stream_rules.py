@@ -14,6 +14,7 @@ FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=5)
 FIRST_HALT = timedelta(seconds=2)
 LONGEST_HALT = timedelta(seconds=60)
+WAKE_GRACE = timedelta(seconds=5)  # so long the queue's wake-up has the field before the sweep steps in
 
 
 def barred_by(

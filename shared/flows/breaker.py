@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from shared.domain.stream_rules import halt_wait
+from shared.domain.stream_rules import WAKE_GRACE, halt_wait
 from shared.domain.verdict import Verdict
 from shared.domain.warning import Warning_, WarningKind
 from shared.store import connections, warnings
@@ -117,7 +117,8 @@ def _halt(tx: Connection, name: str, until: datetime, reason: str, failures: int
 
 
 def _resume(tx: Connection, name: str, now: datetime) -> list[str]:
-    if not connections.resume(tx, name, now):
+    due_at = now + WAKE_GRACE
+    if not connections.resume(tx, name, due_at):
         return []
     warnings.resolve_connection(tx, name, "the connection works again", now)
-    return connections.waiting_streams(tx, name, now)
+    return connections.waiting_streams(tx, name, due_at)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import LeaseLost, QueueUnavailable
 from shared.mapping.message_body import context_of, message_of, missing_for
-from shared.queues.envelope import WAKE_QUEUE, wake_up
+from shared.queues.envelope import WAKE_QUEUE, wake_ups
 from shared.queues.waker import Waker
 from shared.store import lanes, orders, outcomes, warnings
 from shared.store.group_commit import GroupCommit
@@ -166,6 +166,6 @@ class Deliverer:
         if not stream_keys:
             return
         try:
-            await self._queues.send(WAKE_QUEUE, [wake_up(key) for key in stream_keys], delay)
+            await self._queues.send(WAKE_QUEUE, wake_ups(stream_keys), delay)
         except QueueUnavailable as error:
             log.warning("wake-ups not sent, the sweep will find the work: %s", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from shared.domain.identity import key_of
 from shared.domain.queue_names import FLOOR_QUEUE
 from shared.domain.warning import Warning_, WarningKind
 from shared.errors import MappingError, StoreUnavailable
-from shared.queues.envelope import floor_events_of, stream_of
+from shared.queues.envelope import floor_events_of, streams_of
 from shared.store import floor, warnings
 
 if TYPE_CHECKING:
@@ -45,11 +46,14 @@ class Queued:
         self._connection = connection
 
     async def deliver(self, text: str | bytes) -> None:
-        """Work off the stream that a wake-up names. Raises MappingError when the text is no wake-up."""
-        try:
-            await self._deliverer.deliver(stream_of(text))
-        except StoreUnavailable as error:
-            log.warning("not delivered now, the sweep comes back: %s", error)
+        """Work off the streams that a wake-up names. Raises MappingError when the text is no wake-up."""
+        streams = streams_of(text)
+        ends = await asyncio.gather(*map(self._deliverer.deliver, streams), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, StoreUnavailable):
+                log.warning("not delivered now, the sweep comes back: %s", end)
+            elif isinstance(end, BaseException):
+                raise end
 
     async def record(self, text: str, read: Read) -> None:
         """Record events that were buffered while SQL was away; while it still is, they wait on.
@@ -80,9 +84,7 @@ class Queued:
 
         def work(tx: Connection) -> None:
             warnings.raise_warnings(tx, [warning], now)
-            key = stream_named(text)
-            if key is not None:
-                floor.wake(tx, [key], now)
+            floor.wake(tx, streams_named(text), now)
 
         await self._store.write(work)
 
@@ -96,9 +98,9 @@ def _poison(connection: str, queue: str, text: str) -> Warning_:
     return Warning_(connection, WarningKind.POISON_MESSAGE, subject, detail, evidence=evidence)
 
 
-def stream_named(text: str) -> str | None:
-    """Return the stream a wake-up names; None if the text is no wake-up."""
+def streams_named(text: str) -> list[str]:
+    """Return the streams a wake-up names; none if the text is no wake-up."""
     try:
-        return stream_of(text)
+        return streams_of(text)
     except MappingError:
-        return None
+        return []

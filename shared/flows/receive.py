@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.domain.checks import mismatches
@@ -12,6 +12,7 @@ from shared.domain.events import EventType, ExecutionEvent
 from shared.domain.message import MessageKind
 from shared.domain.receipt import Disposition, Receipt
 from shared.domain.state import RANK, Status, voided_keys
+from shared.domain.stream_rules import WAKE_GRACE
 from shared.domain.take_back import take_back
 from shared.domain.warning import Warning_, WarningKind
 from shared.queues.waker import Waker
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from shared.store.engine import Store
     from shared.store.floor import FloorOrder
     from shared.store.orders import StoredOrder
-
-WAKE_GRACE = timedelta(seconds=5)  # so long the queue's wake-up has the field before the sweep steps in
 
 
 @dataclass(slots=True)

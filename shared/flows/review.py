@@ -18,7 +18,7 @@ from shared.domain.queue_names import WAKE_QUEUE
 from shared.domain.warning import Warning_, WarningKind, WarningState
 from shared.errors import QueueUnavailable
 from shared.flows.pull import SHOWN_AS, settle_plan
-from shared.queues.envelope import wake_up
+from shared.queues.envelope import wake_ups
 from shared.store import floor, orders, outbox, warnings
 from shared.store.orders import OrderWrite
 from shared.store.reading import order_keys
@@ -144,6 +144,6 @@ async def wake(queues: QueueSender, streams: Sequence[str], delay: timedelta = t
     if not streams:
         return
     try:
-        await queues.send(WAKE_QUEUE, [wake_up(key) for key in streams], delay)
+        await queues.send(WAKE_QUEUE, wake_ups(streams), delay)
     except QueueUnavailable as error:
         log.warning("wake-ups not sent, the sweep will find the work: %s", error)

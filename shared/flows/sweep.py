@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.queue_names import WAKE_QUEUE
 from shared.errors import QueueUnavailable
-from shared.queues.envelope import wake_up
+from shared.queues.envelope import wake_ups
 from shared.store import lanes
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def sweep(store: Store, queues: QueueSender, deliverer: Deliverer) -> int:
     if not due:
         return 0
     try:
-        await queues.send(WAKE_QUEUE, [wake_up(key) for key in due])
+        await queues.send(WAKE_QUEUE, wake_ups(due))
     except QueueUnavailable as error:
         log.warning("the sweep delivers %d streams itself: %s", len(due), error)
         await _deliver_all(deliverer, due)

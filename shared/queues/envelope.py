@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,24 +11,32 @@ from shared.domain.queue_names import FLOOR_QUEUE, WAKE_QUEUE
 from shared.errors import MappingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-__all__ = ["FLOOR_QUEUE", "WAKE_QUEUE", "floor_batches", "floor_events_of", "stream_of", "wake_up"]
+__all__ = ["FLOOR_QUEUE", "WAKE_QUEUE", "floor_batches", "floor_events_of", "streams_of", "wake_ups"]
 
 LARGEST = 44_000  # bytes of JSON: Azure allows 64 KiB a message, and Base64 adds a third
 
 
-def wake_up(stream_key: str) -> str:
-    """Say that a stream has something to deliver. Losing, repeating or delaying it does no harm."""
-    return orjson.dumps({"stream": stream_key}).decode()
+FEW = 32  # streams; up to so many get a queue message each and spread over all instances
+TOGETHER = 8  # streams a message, when there are more: a queue message costs far more than the wake-up in it
 
 
-def stream_of(text: str | bytes) -> str:
+def wake_ups(stream_keys: Collection[str]) -> list[str]:
+    """Say that streams have something to deliver. Losing, repeating or delaying it does no harm."""
+    size = 1 if len(stream_keys) <= FEW else TOGETHER
+    return [orjson.dumps({"streams": keys}).decode() for keys in batched(stream_keys, size, strict=False)]
+
+
+def streams_of(text: str | bytes) -> list[str]:
     """Read a wake-up. Raises MappingError when it is none."""
     try:
-        return str(orjson.loads(text)["stream"])
+        streams = orjson.loads(text)["streams"]
     except (ValueError, KeyError, TypeError) as error:
-        raise MappingError(f"not a wake-up: expected {{'stream': key}}, got {text[:100]!r}") from error
+        raise MappingError(f"not a wake-up: expected {{'streams': [key]}}, got {text[:100]!r}") from error
+    if not isinstance(streams, list) or not all(isinstance(key, str) for key in streams):
+        raise MappingError(f"not a wake-up: 'streams' must be a list of keys, got {text[:100]!r}")
+    return streams
 
 
 def floor_batches(events: Sequence[Any], received_at: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.queue_names import WAKE_QUEUE
 from shared.errors import QueueUnavailable
-from shared.queues.envelope import wake_up
+from shared.queues.envelope import wake_ups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,12 +34,12 @@ class Waker:
 
     async def _send(self) -> None:
         while self._waiting:
-            texts = [wake_up(key) for key in self._waiting]
+            keys = list(self._waiting)
             self._waiting.clear()
             try:
-                await self._queues.send(WAKE_QUEUE, texts)
+                await self._queues.send(WAKE_QUEUE, wake_ups(keys))
             except QueueUnavailable as error:
-                log.warning("%d wake-ups not sent, the sweep will find the work: %s", len(texts), error)
+                log.warning("%d wake-ups not sent, the sweep will find the work: %s", len(keys), error)
 
     async def drain(self) -> None:
         """Wait until everything is sent; for an orderly end."""

@@ -62,15 +62,15 @@ def halt(connection: Connection, name: str, until: datetime, reason: str, failur
     connection.execute(update(stream).values(due_at=until).where(waiting))
 
 
-def resume(connection: Connection, name: str, now: datetime) -> bool:
-    """Lift the halt after a success: everything that waits is due at once. False if it was not halted."""
+def resume(connection: Connection, name: str, due_at: datetime) -> bool:
+    """Lift the halt after a success: what waits longer is due at `due_at`. False if it was not halted."""
     halted = or_(connection_state.c.halted_until.is_not(None), connection_state.c.failures > 0)
     changes = {"halted_until": None, "halt_reason": None, "failures": 0}
     statement = update(connection_state).values(changes).where(connection_state.c.connection == name, halted)
     if connection.execute(statement).rowcount == 0:
         return False
-    waiting = and_(stream.c.connection == name, stream.c.due_at > now, stream.c.lease_owner.is_(None))
-    connection.execute(update(stream).values(due_at=now, failures=0).where(waiting))
+    waiting = and_(stream.c.connection == name, stream.c.due_at > due_at, stream.c.lease_owner.is_(None))
+    connection.execute(update(stream).values(due_at=due_at, failures=0).where(waiting))
     return True
 
 

@@ -14,7 +14,7 @@ from azure.functions.decorators.function_app import FunctionBuilder
 from azure.storage.queue import QueueClient, TextBase64DecodePolicy
 
 from functions.http_events import receive_events
-from shared.queues.envelope import WAKE_QUEUE, stream_of
+from shared.queues.envelope import WAKE_QUEUE, streams_of
 from tests.contract.conformity import check_body, check_reply
 
 PLAIN_PROFILE = str(Path(__file__).parents[1] / "fakes" / "plain.yaml")
@@ -109,4 +109,4 @@ def texts_on(connection_string: str, name: str) -> list[str]:
 
 def woken(connection_string: str) -> list[str]:
     """Take the wake-ups off the queue and return the streams they name, sorted."""
-    return sorted(stream_of(text) for text in texts_on(connection_string, WAKE_QUEUE))
+    return sorted(key for text in texts_on(connection_string, WAKE_QUEUE) for key in streams_of(text))

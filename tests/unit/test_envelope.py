@@ -8,20 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import MappingError
-from shared.queues.envelope import LARGEST, floor_batches, floor_events_of, stream_of, wake_up
+from shared.queues.envelope import LARGEST, floor_batches, floor_events_of, streams_of, wake_ups
 
 RECEIVED = "2026-11-23T06:00:00+00:00"
 EVENTS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(0, 9)), max_size=8)
 
 
-def test_a_wake_up_names_its_stream():
-    assert stream_of(wake_up("abc")) == stream_of(wake_up("abc").encode()) == "abc"
+@pytest.mark.parametrize("count", [0, 1, 2, 32, 33, 500])
+def test_wake_ups_name_every_stream_once(count):
+    keys = [f"key-{number}" for number in range(count)]
+    texts = wake_ups(keys)
+    assert [key for text in texts for key in streams_of(text)] == keys
+    assert len(texts) == (count if count <= 32 else -(-count // 8))
+    assert all(streams_of(text) == streams_of(text.encode()) for text in texts)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"x"', '{"other":1}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "3", '"x"', '{"other":1}', '{"streams":"a"}', '{"streams":[1]}', b"\xff\xfe"],
+)
 def test_what_is_no_wake_up_is_refused(text):
     with pytest.raises(MappingError, match="not a wake-up"):
-        stream_of(text)
+        streams_of(text)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"events":3}', '{"events":{}}', b"\xff"])
