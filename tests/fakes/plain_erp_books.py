@@ -67,7 +67,7 @@ class Books:
 
     def _seed(self, index, operations):
         # Planners release in bulk: ten orders share one time stamp, so paging by time alone would lose some.
-        at = self.last_change + timedelta(milliseconds=index // 10)
+        at = self.last_change + timedelta(seconds=index // 10)
         self._insert(make_record({}, index + 1, operations), stamp(at))
 
     # --- what the planner does -------------------------------------------------------------------
