@@ -144,4 +144,5 @@ def _clock(seconds: Decimal) -> str:
     """Hours, minutes and exact seconds."""
     whole, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(whole), 60)
-    return f"{hours}:{minutes:02}:{_text(rest).zfill(2)}"
+    last, dot, part = _text(rest).partition(".")
+    return f"{hours}:{minutes:02}:{last.zfill(2)}{dot}{part}"

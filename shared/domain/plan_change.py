@@ -79,7 +79,7 @@ def differences(stored: WorksOrder, pulled: WorksOrder) -> dict[str, tuple[Json,
     for name in ("part", "unit"):
         _note(found, name, getattr(stored, name), getattr(pulled, name))
     if stored.quantity != pulled.quantity:
-        found["quantity"] = (str(stored.quantity), str(pulled.quantity))
+        found["quantity"] = (f"{stored.quantity.normalize():f}", f"{pulled.quantity.normalize():f}")
     if stored.due_at != pulled.due_at:
         found["due_at"] = (_iso(stored.due_at), _iso(pulled.due_at))
     if ErpState.CANCELLED in (stored.erp_state, pulled.erp_state):
