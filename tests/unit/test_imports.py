@@ -131,6 +131,7 @@ def test_the_domain_reads_no_clock_file_or_socket(path):
         "datetime",
         "decimal",
         "enum",
+        "functools",
         "hashlib",
         "json",
         "orjson",
