@@ -19,7 +19,7 @@ def main() -> None:
     bare = run_bare_latency(given.latency, rate=50, seconds=given.seconds)
     with running(orders=500, operations=2, latency_ms=given.latency, timers="on") as system:
         system.pull()
-        ours = run_floor_to_erp(system.host.url, system.erp, rate=50, seconds=given.seconds, orders=500)
+        ours = run_floor_to_erp(system.events_url, system.erp, rate=50, seconds=given.seconds, orders=500)
     show(bare)
     show(ours)
     for name in ("p50", "p95", "p99"):
