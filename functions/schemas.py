@@ -23,6 +23,7 @@ from shared.domain.identity import event_key, order_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 Ident = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 OptionalIdent = Annotated[str, StringConstraints(max_length=200, pattern=WITHOUT_NUL)]
@@ -195,36 +196,37 @@ def _many() -> TypeAdapter[list[AnyEvent]]:
     return TypeAdapter(list[Annotated[AnyEvent, Field(discriminator="type")]])
 
 
+type Common = tuple[str, str, str, EventType, str, str, str, str, datetime, str, str]
+
+
 def execution_event(stated: AnyEvent, default_connection: str) -> ExecutionEvent:
     """Turn a validated event into the fact it states. Instants become UTC, to the millisecond."""
     connection = stated.connection or default_connection
     at = stated.time
-    return DETAILS[type(stated)](
-        stated,
-        {
-            "key": event_key(stated.source, stated.id),
-            "source": stated.source,
-            "event_id": stated.id,
-            "type": EventType(stated.type),
-            "connection": connection,
-            "order_number": stated.order,
-            "order_key": order_key(connection, stated.order),
-            "operation_id": stated.operation,
-            "occurred_at": at.replace(microsecond=at.microsecond // 1000 * 1000),
-            "work_centre": stated.work_centre,
-            "operator": stated.operator,
-        },
+    common = (
+        event_key(stated.source, stated.id),
+        stated.source,
+        stated.id,
+        EventType(stated.type),
+        connection,
+        stated.order,
+        order_key(connection, stated.order),
+        stated.operation,
+        at.replace(microsecond=at.microsecond // 1000 * 1000) if at.microsecond else at,
+        stated.work_centre,
+        stated.operator,
     )
+    return DETAILS[type(stated)](stated, common)
 
 
-def _operation(stated: OperationEvent, common: dict[str, Any]) -> ExecutionEvent:
-    return ExecutionEvent(**common, reason=stated.data.reason)
+def _operation(stated: OperationEvent, common: Common) -> ExecutionEvent:
+    return ExecutionEvent(*common, reason=stated.data.reason)
 
 
-def _production(stated: ProductionEvent, common: dict[str, Any]) -> ExecutionEvent:
+def _production(stated: ProductionEvent, common: Common) -> ExecutionEvent:
     data = stated.data
     return ExecutionEvent(
-        **common,
+        *common,
         unit=data.unit,
         good=data.good,
         scrap=data.scrap,
@@ -237,13 +239,13 @@ def _production(stated: ProductionEvent, common: dict[str, Any]) -> ExecutionEve
     )
 
 
-def _unit(stated: UnitEvent, common: dict[str, Any]) -> ExecutionEvent:
+def _unit(stated: UnitEvent, common: Common) -> ExecutionEvent:
     data = stated.data
     passed = data.outcome is Outcome.PASS
     scrapped = not passed and data.disposition == "scrap"
     one = Decimal(1)
     return ExecutionEvent(
-        **common,
+        *common,
         good=one if passed else ZERO,
         scrap=one if scrapped else ZERO,
         rework=one if not passed and not scrapped else ZERO,
@@ -257,16 +259,16 @@ def _unit(stated: UnitEvent, common: dict[str, Any]) -> ExecutionEvent:
     )
 
 
-def _time(stated: TimeEvent, common: dict[str, Any]) -> ExecutionEvent:
-    return ExecutionEvent(**common, time_kind=stated.data.kind, seconds=stated.data.seconds)
+def _time(stated: TimeEvent, common: Common) -> ExecutionEvent:
+    return ExecutionEvent(*common, time_kind=stated.data.kind, seconds=stated.data.seconds)
 
 
-def _correction(stated: CorrectionEvent, common: dict[str, Any]) -> ExecutionEvent:
+def _correction(stated: CorrectionEvent, common: Common) -> ExecutionEvent:
     target = event_key(stated.data.source or stated.source, stated.data.id)
-    return ExecutionEvent(**common, voids=target, reason=stated.data.reason)
+    return ExecutionEvent(*common, voids=target, reason=stated.data.reason)
 
 
-DETAILS: dict[type, Callable[[Any, dict[str, Any]], ExecutionEvent]] = {
+DETAILS: dict[type, Callable[[Any, Common], ExecutionEvent]] = {
     OperationEvent: _operation,
     ProductionEvent: _production,
     UnitEvent: _unit,

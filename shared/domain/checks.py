@@ -55,7 +55,7 @@ def mismatches(
 
 def _unknown_names(event: ExecutionEvent, plan: WorksOrder, references: References) -> Iterator[Warning_]:
     links = references.links
-    if event.operation_id and all(op.operation_id != event.operation_id for op in plan.operations):
+    if event.operation_id and event.operation_id not in plan.operation_ids:
         yield _unknown_operation(event, plan)
     if event.work_centre and not _known_work_centre(event.work_centre, references):
         detail = f"work centre {event.work_centre} is not in any routing or link"
@@ -111,7 +111,8 @@ def _too_many(
     if state is not None and state.good > plan.quantity:
         subject = f"{event.order_number}/{event.operation_id}"
         where = event.operation_id or "(order)"
-        detail = f"{state.good} good of {plan.quantity} {plan.unit} planned on operation {where}"
+        good, planned = f"{state.good.normalize():f}", f"{plan.quantity.normalize():f} {plan.unit}"
+        detail = f"{good} good of {planned} planned on operation {where}"
         yield _warn(event, WarningKind.OVER_COMPLETION, subject, detail)
 
 

@@ -7,7 +7,7 @@ nothing twice. What the floor forgot to say is implied: who reports a quantity h
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.domain.events import EventType, ExecutionEvent
 from shared.domain.message import MessageKind
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A message before it has its place in the stream. Its body is read off its event when it is sent."""
 
     kind: MessageKind

@@ -6,10 +6,9 @@ instants UTC, seconds Decimal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,9 +44,10 @@ class TimeKind(StrEnum):
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionEvent:
+class ExecutionEvent(NamedTuple):
     """One fact. Fields a type does not use keep their defaults.
+
+    A tuple, because they come by the thousand: it is made and laid out as a row in a fraction of the time.
 
     `occurred_at` is when it happened; when we recorded it is the store's business. `operation_id` "" means the
     order as a whole. `voids` is the event key that a correction takes back. `outcome` of a failed unit together

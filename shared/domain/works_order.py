@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Operation:
     erp_ref: Mapping[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WorksOrder:
     """What to build, with the routing it runs. Quantities are in `unit`; instants are UTC."""
 
@@ -53,3 +54,8 @@ class WorksOrder:
     part_name: str = ""
     due_at: datetime | None = None
     erp_ref: Mapping[str, Json] = field(default_factory=dict)
+
+    @cached_property
+    def operation_ids(self) -> frozenset[str]:
+        """What the floor may name in its events."""
+        return frozenset(operation.operation_id for operation in self.operations)

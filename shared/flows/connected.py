@@ -53,10 +53,15 @@ class ReferenceData:
     _links: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     _units: Mapping[str, UnitLinks] = field(default_factory=dict)
     _work_centres: dict[str, frozenset[str]] = field(default_factory=dict)
+    _known: dict[str, References] = field(default_factory=dict)
 
     def known(self, connection: str) -> References:
         """Return what is known on `connection`, as of the last refresh."""
-        return References(self._work_centres.get(connection, frozenset()), self._links.get(connection, {}))
+        found = self._known.get(connection)
+        if found is None:
+            centres = self._work_centres.get(connection, frozenset())
+            found = self._known[connection] = References(centres, self._links.get(connection, {}))
+        return found
 
     def units(self, connection: str) -> UnitLinks:
         """Return the unit links of `connection`."""
@@ -81,3 +86,4 @@ class ReferenceData:
                 units.setdefault(link.connection, {})[link.tascus_value] = (link.erp_value, link.factor)
         self._links, self._units = links, units
         self._work_centres = known_work_centres(tx)
+        self._known = {}

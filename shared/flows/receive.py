@@ -11,7 +11,7 @@ from shared.domain.derive import Draft, OrderState, add_events, outstanding, ref
 from shared.domain.events import EventType, ExecutionEvent
 from shared.domain.message import MessageKind
 from shared.domain.receipt import Disposition, Receipt
-from shared.domain.state import RANK, Status, voided_keys
+from shared.domain.state import Status, voided_keys
 from shared.domain.stream_rules import WAKE_GRACE
 from shared.domain.take_back import take_back
 from shared.domain.warning import Warning_, WarningKind
@@ -85,15 +85,11 @@ def record(
     tx: Connection, events: Sequence[ExecutionEvent], references: Callable[[str], References], now: datetime
 ) -> Outcome:
     """Record `events` in the caller's transaction. Safe to repeat as a whole: known events are left alone."""
-    held = floor.lock(
-        tx,
-        {event.order_key: (event.connection, event.order_number) for event in events},
-        touched_operations(events),
-    )
+    held = floor.lock(tx, {event.order_key: (event.connection, event.order_number) for event in events})
     known, voided_before = event_store.known_and_voided(tx, {event.key: event.order_key for event in events})
     fresh = first_of_each(event for event in events if event.key not in known)
     if not fresh:
-        return Outcome([Receipt(Disposition.DUPLICATE) for _ in events])
+        return Outcome([DUPLICATE] * len(events))
     plans = orders.load_orders(tx, list(held))
     ledgers = {key: Ledger.opened(order, plans.get(key)) for key, order in held.items()}
     voided = {**voided_before, **voided_within(fresh)}
@@ -103,7 +99,9 @@ def record(
         ledgers[key].add(mine)
     wake = save(tx, ledgers, now)
     for event in fresh.values():
-        raised.setdefault(event.key, []).extend(_mismatches(event, plans, ledgers, references))
+        found = _mismatches(event, plans, ledgers, references)
+        if found:
+            raised.setdefault(event.key, []).extend(found)
     warnings.raise_warnings(tx, [warning for found in raised.values() for warning in found], now)
     return Outcome(receipts_for(events, fresh, raised), wake)
 
@@ -145,21 +143,6 @@ class Ledger:
             self.order.operation(operation_id)
         self.touched.update(self.order.operations)
         return before
-
-
-def touched_operations(events: Iterable[ExecutionEvent]) -> dict[str, set[str]]:
-    """Name the operations whose totals change, by order key; an order whose status may change is left out.
-
-    Quantities and times only add to their own operation. Life-cycle events and corrections concern the order.
-    """
-    touched: dict[str, set[str]] = {}
-    whole: set[str] = set()
-    for event in events:
-        if event.type in RANK or event.type is EventType.CORRECTION:
-            whole.add(event.order_key)
-        else:
-            touched.setdefault(event.order_key, set()).add(event.operation_id)
-    return {key: ids for key, ids in touched.items() if key not in whole}
 
 
 def first_of_each(events: Iterable[ExecutionEvent]) -> dict[str, ExecutionEvent]:
@@ -287,7 +270,11 @@ def _reopened(ledger: Ledger) -> bool:
 def _stream_change(key: str, ledger: Ledger) -> floor.StreamChange:
     order = ledger.order
     return floor.StreamChange(
-        key, order.status, order.started_at, ledger.stored.next_sequence + len(ledger.drafts)
+        key,
+        order.status,
+        order.started_at,
+        ledger.stored.next_sequence + len(ledger.drafts),
+        order.operations,
     )
 
 
@@ -296,10 +283,11 @@ def _mismatches(
     plans: Mapping[str, StoredOrder],
     ledgers: Mapping[str, Ledger],
     references: Callable[[str], References],
-) -> Iterable[Warning_]:
+) -> list[Warning_]:
     stored = plans.get(event.order_key)
     plan = stored.plan if stored else None
-    return mismatches(event, plan, ledgers[event.order_key].order.operations, references(event.connection))
+    states = ledgers[event.order_key].order.operations
+    return list(mismatches(event, plan, states, references(event.connection)))
 
 
 def receipts_for(
@@ -309,8 +297,15 @@ def receipts_for(
 ) -> list[Receipt]:
     """Answer every event of the request, in its order; a repeat within the request is a duplicate of the first."""
     return [
-        Receipt(Disposition.RECORDED, tuple(str(warning.kind) for warning in raised.get(event.key, ())))
-        if fresh.get(event.key) is event
-        else Receipt(Disposition.DUPLICATE)
-        for event in events
+        _recorded(raised.get(event.key)) if fresh.get(event.key) is event else DUPLICATE for event in events
     ]
+
+
+DUPLICATE = Receipt(Disposition.DUPLICATE)
+RECORDED = Receipt(Disposition.RECORDED)
+
+
+def _recorded(raised: Sequence[Warning_] | None) -> Receipt:
+    if not raised:
+        return RECORDED
+    return Receipt(Disposition.RECORDED, tuple(str(warning.kind) for warning in raised))

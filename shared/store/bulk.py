@@ -2,20 +2,36 @@
 
 A set of rows travels as one JSON parameter and is opened by the server: `json_each` on SQLite, `OPENJSON` on
 SQL Server. One parameter has no limit of 2,100 and leaves no types to guess. Statements over such sets are built
-once per dialect (`on_keys`, `on_rows`); building them anew costs more than running them.
+once per dialect (`on_keys`, `on_rows`); building them anew costs more than running them. Rows that are written on
+SQL Server wait for the next read or the commit (`batch.py`).
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Column, String, Table, TypeDecorator, and_, insert, select, text, update
+from sqlalchemy import (
+    Column,
+    Table,
+    TypeDecorator,
+    and_,
+    bindparam,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import mssql, sqlite
 
+from shared.store.batch import Step, later
+from shared.store.sqlserver import rows as sql_server
+from shared.store.types import key
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, CursorResult, Dialect, Executable, Subquery, TextualSelect
     from sqlalchemy.types import TypeEngine
@@ -26,44 +42,42 @@ type Shape = Mapping[str, TypeEngine[Any]]
 
 DIALECTS: Mapping[str, Dialect] = {"sqlite": sqlite.dialect(), "mssql": mssql.dialect()}  # type: ignore[no-untyped-call]
 PARAMETER = "given_rows"
-KEYS: Shape = {"value": String(32)}
+KEYS: Shape = {"value": key()}
 
 
-def on_rows(shape: Shape) -> Callable[[Callable[[Subquery], Executable]], Callable[..., Rows]]:
+class Prepared:
+    """A statement over a set of rows, built once per dialect."""
+
+    def __init__(self, shape: Shape, name: str, build: Callable[[Subquery], Executable]) -> None:
+        self._shape = shape
+        self._built = cache(lambda dialect: build(opened(dialect, shape, name)))
+
+    def __call__(self, connection: Connection, rows: Sequence[Any], **parameters: Any) -> Rows:  # noqa: ANN401
+        """Run the statement over `rows`."""
+        return connection.execute(*self.step(connection, rows, **parameters))
+
+    def step(self, connection: Connection, rows: Sequence[Any], **parameters: Any) -> Step:  # noqa: ANN401
+        """Return the statement over `rows` for `batch.ask` or `batch.later`."""
+        name = connection.dialect.name
+        packed = as_keys(rows) if self._shape is KEYS else as_json(name, self._shape, rows)
+        return Step(self._built(name), {PARAMETER: packed, **parameters})
+
+
+def on_rows(shape: Shape) -> Callable[[Callable[[Subquery], Executable]], Prepared]:
     """Make `build(given)` a statement over rows of `shape`: run(connection, rows, **other parameters)."""
-
-    def decorate(build: Callable[[Subquery], Executable]) -> Callable[..., Rows]:
-        @cache
-        def built(dialect: str) -> Executable:
-            return build(opened(dialect, shape))
-
-        def run(connection: Connection, rows: Sequence[Row], **parameters: Any) -> Rows:  # noqa: ANN401
-            name = connection.dialect.name
-            return connection.execute(built(name), {PARAMETER: as_json(name, shape, rows), **parameters})
-
-        return run
-
-    return decorate
+    return partial(Prepared, shape, "given")
 
 
-def on_keys(build: Callable[[Subquery], Executable]) -> Callable[..., Rows]:
+def on_keys(build: Callable[[Subquery], Executable]) -> Prepared:
     """Make `build(wanted)` a statement over a set of keys, `wanted.c.value`: run(connection, keys, **parameters)."""
-
-    @cache
-    def built(dialect: str) -> Executable:
-        return build(opened(dialect, KEYS, "wanted"))
-
-    def run(connection: Connection, keys: Sequence[str], **parameters: Any) -> Rows:  # noqa: ANN401
-        packed = orjson.dumps([[key] for key in keys]).decode()
-        return connection.execute(built(connection.dialect.name), {PARAMETER: packed, **parameters})
-
-    return run
+    return Prepared(KEYS, "wanted", build)
 
 
 def rows_of(connection: Connection, columns: Shape, rows: Sequence[Row], name: str = "given") -> Subquery:
     """Return `rows` as a derived table with the given columns, for statements that are not run often."""
     dialect = connection.dialect.name
-    return _text(dialect, columns).bindparams(given_rows=as_json(dialect, columns, rows)).subquery(name)
+    opening = _text(dialect, columns).bindparams(given_rows=as_json(dialect, columns, rows))
+    return opening.subquery(name)
 
 
 def keys_of(connection: Connection, keys: Sequence[str], kind: TypeEngine[str] | None = None) -> Subquery:
@@ -73,18 +87,20 @@ def keys_of(connection: Connection, keys: Sequence[str], kind: TypeEngine[str] |
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert `rows`, all with the same columns. A duplicate key raises IntegrityError and undoes them all."""
+    if rows:
+        insert_tuples(connection, table, tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
+def insert_tuples(
+    connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert `rows`, their values in the order of `names`: what hot paths use instead of `insert_rows`."""
     if not rows:
         return
-    names = tuple(rows[0])
     if connection.dialect.name == "sqlite":
-        converters = _converters_of("sqlite", table, names)
-        values = [
-            tuple([row[name] if convert is None else convert(row[name]) for name, convert in converters])
-            for row in rows
-        ]
-        connection.exec_driver_sql(_plain_insert(table, names), values)
+        connection.exec_driver_sql(_plain_insert(table, names), bound("sqlite", table, names, rows))
         return
-    _insert_from_rows(table, names)(connection, rows)
+    later(connection, _insert_from_rows(table, names)(connection, rows))
 
 
 @cache
@@ -93,9 +109,8 @@ def _plain_insert(table: Table, names: tuple[str, ...]) -> str:
 
 
 @cache
-def _insert_from_rows(table: Table, names: tuple[str, ...]) -> Callable[..., Rows]:
-    shape = {name: table.c[name].type for name in names}
-    return on_rows(shape)(lambda given: insert(table).from_select(list(names), select(given)))
+def _insert_from_rows(table: Table, names: tuple[str, ...]) -> Callable[..., Step]:
+    return _on_tuples(table, names, lambda given: insert(table).from_select(list(names), select(given)))
 
 
 def update_rows(
@@ -105,21 +120,54 @@ def update_rows(
     rows: Sequence[Row],
     among: str = "",
     states: Sequence[str] = (),
-) -> int:
-    """Set every other column of `rows` where the `match` columns agree; return how many rows were changed.
+) -> None:
+    """Set every other column of `rows` where the `match` columns agree.
 
     `among` names a column that must besides hold one of `states`: compare, then set.
     """
     if not rows:
-        return 0
-    run = _update_from_rows(table, tuple(rows[0]), tuple(match), among, tuple(states))
-    return run(connection, rows).rowcount
+        return
+    values = [tuple(row.values()) for row in rows]
+    update_tuples(connection, table, tuple(match), tuple(rows[0]), values, among, tuple(states))
+
+
+def update_tuples(
+    connection: Connection,
+    table: Table,
+    match: tuple[str, ...],
+    names: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
+    among: str = "",
+    states: tuple[str, ...] = (),
+) -> None:
+    """Do `update_rows` with the values of every row in the order of `names`."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        statement, order = _plain_update(table, match, names, among, states)
+        values = [order(row) for row in bound("sqlite", table, names, rows)]
+        connection.exec_driver_sql(statement, values)
+        return
+    later(connection, _update_from_rows(table, names, match, among, states)(connection, rows))
+
+
+@cache
+def _plain_update(
+    table: Table, match: tuple[str, ...], names: tuple[str, ...], among: str, states: tuple[str, ...]
+) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]]:
+    """Return the statement, and what puts a row's values into its order: the changes, then the match."""
+    changes = [name for name in names if name not in match]
+    places = [names.index(name) for name in (*changes, *match)]
+    where = " AND ".join(f"{name} = ?" for name in match)
+    within = f" AND {among} IN ({', '.join(repr(str(state)) for state in states)})" if among else ""
+    sets = ", ".join(f"{name} = ?" for name in changes)
+    return f"UPDATE {table.name} SET {sets} WHERE {where}{within}", itemgetter(*places)  # noqa: S608 - our names
 
 
 @cache
 def _update_from_rows(
     table: Table, names: tuple[str, ...], match: tuple[str, ...], among: str, states: tuple[str, ...]
-) -> Callable[..., Rows]:
+) -> Callable[..., Step]:
     def build(given: Subquery) -> Executable:
         changes = {name: given.c[name] for name in names if name not in match}
         condition = and_(*(table.c[name] == given.c[name] for name in match))
@@ -127,28 +175,65 @@ def _update_from_rows(
             condition = and_(condition, table.c[among].in_(states))
         return update(table).values(changes).where(condition)
 
-    return on_rows({name: table.c[name].type for name in names})(build)
+    return _on_tuples(table, names, build)
 
 
-def opened(dialect: str, shape: Shape, name: str = "given") -> Subquery:
-    """Return the rows of the JSON parameter as a derived table."""
-    return _text(dialect, shape).subquery(name)
+def _on_tuples(
+    table: Table, names: tuple[str, ...], build: Callable[[Subquery], Executable]
+) -> Callable[..., Step]:
+    """Make `build(given)` SQL Server's statement over tuples in the order of `names`: step(connection, rows)."""
+    shape = {name: table.c[name].type for name in names}
+    unlimited = sql_server.unlimited(shape)
+
+    @cache
+    def built(long: tuple[str, ...]) -> Executable:
+        return build(opened("mssql", shape, "given", long))
+
+    def step(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Step:
+        stored = bound(connection.dialect.name, table, names, rows)
+        long = sql_server.long_columns(names, unlimited, stored)
+        return Step(built(long), sql_server.parameters(PARAMETER, names, stored, long))
+
+    return step
 
 
-def _text(dialect: str, shape: Shape) -> TextualSelect:
-    return text(_opening(dialect, shape)).columns(*(Column(key, kind) for key, kind in shape.items()))
+def bound(
+    dialect: str, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Return the rows with their values as the engine stores them; whole columns at a time, which is quicker."""
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    for place, convert in _converters_of(dialect, table, names):
+        columns[place] = map(convert, columns[place])
+    return list(zip(*columns, strict=True))
 
 
-def _opening(dialect: str, shape: Shape) -> str:
+def alone(connection: Connection) -> bool:
+    """Tell whether this transaction is the only writer from its start: SQLite's BEGIN IMMEDIATE."""
+    return connection.dialect.name == "sqlite"
+
+
+def opened(dialect: str, shape: Shape, name: str = "given", long: tuple[str, ...] = ()) -> Subquery:
+    """Return the rows of the JSON parameter as a derived table; `long`: columns with parameters of their own."""
+    return _text(dialect, shape, long).subquery(name)
+
+
+def _text(dialect: str, shape: Shape, long: tuple[str, ...] = ()) -> TextualSelect:
+    columns = [Column(key, kind) for key, kind in shape.items()]
     if dialect == "sqlite":
-        picks = ", ".join(f"json_extract(value, '$[{i}]') AS {name}" for i, name in enumerate(shape))
-        return f"SELECT {picks} FROM json_each(:{PARAMETER})"  # noqa: S608 - our own column names
-    types = {
-        name: kind.dialect_impl(DIALECTS[dialect]).compile(dialect=DIALECTS[dialect])
-        for name, kind in shape.items()
-    }
-    columns = ", ".join(f"{name} {kind} '$[{i}]'" for i, (name, kind) in enumerate(types.items()))
-    return f"SELECT {', '.join(shape)} FROM OPENJSON(:{PARAMETER}) WITH ({columns})"  # noqa: S608
+        return text(_opening(shape)).columns(*columns)
+    names = [PARAMETER, *(sql_server.beside(PARAMETER, name) for name in long)]
+    given = [bindparam(name, type_=mssql.NVARCHAR(None)) for name in names]
+    return text(sql_server.opening(shape, PARAMETER, long)).bindparams(*given).columns(*columns)
+
+
+def _opening(shape: Shape) -> str:
+    picks = ", ".join(f"json_extract(value, '$[{i}]') AS {name}" for i, name in enumerate(shape))
+    return f"SELECT {picks} FROM json_each(:{PARAMETER})"  # noqa: S608 - our own column names
+
+
+def as_keys(keys: Sequence[str]) -> str:
+    """Pack keys as a JSON array of arrays."""
+    return orjson.dumps([[key] for key in keys]).decode()
 
 
 def as_json(dialect: str, shape: Shape, rows: Sequence[Row]) -> str:
@@ -163,8 +248,10 @@ def as_json(dialect: str, shape: Shape, rows: Sequence[Row]) -> str:
 @cache
 def _converters_of(
     dialect: str, table: Table, names: tuple[str, ...]
-) -> list[tuple[str, Callable[[Any], Any] | None]]:
-    return _converters(dialect, {name: table.c[name].type for name in names})
+) -> list[tuple[int, Callable[[Any], Any]]]:
+    """Return the places whose values are stored in another form, and what turns one into the other."""
+    converters = _converters(dialect, {name: table.c[name].type for name in names})
+    return [(place, convert) for place, (_, convert) in enumerate(converters) if convert is not None]
 
 
 def _converters(dialect: str, shape: Shape) -> list[tuple[str, Callable[[Any], Any] | None]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, union_all
 
 from shared.domain.events import EventType, ExecutionEvent, Outcome, TimeKind
-from shared.store.bulk import insert_rows, keys_of, on_keys, update_rows
+from shared.store.bulk import insert_tuples, keys_of, on_keys, update_rows
 from shared.store.tables import execution_event
 
 if TYPE_CHECKING:
@@ -16,6 +15,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection, Executable, Subquery
+
+
+# In the order of ExecutionEvent's fields, and what the store adds.
+COLUMNS = ("event_key", *ExecutionEvent._fields[1:], "recorded_at", "voided_by")
 
 
 def known_and_voided(connection: Connection, orders: Mapping[str, str]) -> tuple[set[str], dict[str, str]]:
@@ -48,9 +51,8 @@ def insert_events(
     connection: Connection, events: Sequence[ExecutionEvent], voided_by: dict[str, str], now: datetime
 ) -> None:
     """Record new events. A key that is there already raises IntegrityError: look again and leave it out."""
-    insert_rows(
-        connection, execution_event, [as_row(event, voided_by.get(event.key), now) for event in events]
-    )
+    rows = [(*event, now, voided_by.get(event.key)) for event in events]
+    insert_tuples(connection, execution_event, COLUMNS, rows)
 
 
 def mark_voided(connection: Connection, voided_by: dict[str, str]) -> None:
@@ -73,63 +75,12 @@ def history(connection: Connection, order_keys: Sequence[str]) -> dict[str, list
     return found
 
 
-def as_row(event: ExecutionEvent, voided_by: str | None, now: datetime) -> dict[str, Any]:
-    """Lay an event out as a row of `execution_event`."""
-    return {
-        "event_key": event.key,
-        "source": event.source,
-        "event_id": event.event_id,
-        "type": event.type,
-        "connection": event.connection,
-        "order_key": event.order_key,
-        "order_number": event.order_number,
-        "operation_id": event.operation_id,
-        "occurred_at": event.occurred_at,
-        "recorded_at": now,
-        "work_centre": event.work_centre,
-        "operator": event.operator,
-        "unit": event.unit,
-        "good": event.good,
-        "scrap": event.scrap,
-        "rework": event.rework,
-        "scrap_reason": event.scrap_reason,
-        "rework_reason": event.rework_reason,
-        "outcome": event.outcome,
-        "serials": list(event.serials) or None,
-        "batch": event.batch,
-        "time_kind": event.time_kind,
-        "seconds": event.seconds,
-        "voids": event.voids or None,
-        "voided_by": voided_by,
-        "reason": event.reason,
-    }
-
-
 def from_row(row: Any) -> ExecutionEvent:  # noqa: ANN401 - a SQLAlchemy row mapping
     """Read an event back off its row."""
-    return ExecutionEvent(
-        key=row["event_key"],
-        source=row["source"],
-        event_id=row["event_id"],
-        type=EventType(row["type"]),
-        connection=row["connection"],
-        order_number=row["order_number"],
-        order_key=row["order_key"],
-        operation_id=row["operation_id"],
-        occurred_at=row["occurred_at"],
-        work_centre=row["work_centre"],
-        operator=row["operator"],
-        unit=row["unit"],
-        good=row["good"] or Decimal(0),
-        scrap=row["scrap"] or Decimal(0),
-        rework=row["rework"] or Decimal(0),
-        scrap_reason=row["scrap_reason"],
-        rework_reason=row["rework_reason"],
-        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
-        serials=tuple(row["serials"] or ()),
-        batch=row["batch"],
-        time_kind=TimeKind(row["time_kind"]) if row["time_kind"] else None,
-        seconds=row["seconds"] or Decimal(0),
-        voids=row["voids"] or "",
-        reason=row["reason"],
+    stated = [row[name] for name in COLUMNS[: len(ExecutionEvent._fields)]]
+    event = ExecutionEvent(*stated)
+    return event._replace(
+        type=EventType(event.type),
+        outcome=Outcome(event.outcome) if event.outcome else None,
+        time_kind=TimeKind(event.time_kind) if event.time_kind else None,
     )

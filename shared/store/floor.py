@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sqlalchemy import bindparam, select, update
 
-from shared.domain.identity import operation_key
+from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.state import OperationState, Status
-from shared.store.bulk import insert_rows, keys_of, on_keys, update_rows
+from shared.store.bulk import (
+    alone,
+    insert_rows,
+    insert_tuples,
+    keys_of,
+    on_keys,
+    update_tuples,
+)
 from shared.store.tables import operation_state, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Column, Connection, Executable, Subquery
-
-    from shared.store.bulk import Rows
+    from sqlalchemy import Connection, Executable, Subquery
 
 
 @dataclass(slots=True)
@@ -36,30 +42,48 @@ class FloorOrder:
     started_at: datetime | None
     next_sequence: int
     asleep: bool  # nothing was due: the new messages need a wake-up
+    version: str  # new with every write, so that writers may remember what they wrote
     operations: dict[str, OperationState] = field(default_factory=dict)
     stored: set[str] = field(default_factory=set)  # the operations that have a row already
 
 
-def lock(
-    connection: Connection,
-    orders: Mapping[str, tuple[str, str]],
-    touched: Mapping[str, Collection[str]] | None = None,
-) -> dict[str, FloorOrder]:
+def lock(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> dict[str, FloorOrder]:
     """Take the stream rows of `orders` (order key -> connection, number), creating those that are new.
 
-    `touched` names, by order key, operations whose totals will do; an order left out of it is read whole. So is
-    one of which a named operation has no total yet: that may decide the order's own status.
+    Totals read before and not written since, by anybody, are taken from memory.
     """
     keys = sorted(orders)
-    if _touch(connection, keys).rowcount < len(keys):
-        _create_missing(connection, orders)
+    if not alone(connection):
         _touch(connection, keys)
     found = _load(connection, keys)
-    some = {key: ids for key, ids in (touched or {}).items() if found[key].status is not Status.NOT_STARTED}
-    _load_some(connection, found, some)
-    lacking = [key for key, ids in some.items() if not found[key].stored.issuperset(ids)]
-    _load_whole(connection, found, [*(key for key in keys if key not in some), *lacking])
+    fresh = [key for key in keys if key not in found]
+    if fresh:
+        _create(connection, {key: orders[key] for key in fresh})
+        found |= _load(connection, fresh)
+    _load_states(connection, {key: order for key, order in found.items() if not _recall(order)})
     return found
+
+
+REMEMBERED = 10_000  # orders; some 20 MB
+_recent: dict[tuple[str, str], dict[str, OperationState]] = {}
+
+
+def _recall(order: FloorOrder) -> bool:
+    """Take the order's totals out of memory, if its row is still as this process left it; they are its own now.
+
+    What a rolled-back transaction has changed cannot come back: it is remembered under a version no row has.
+    """
+    operations = _recent.pop((order.order_key, order.version), None)
+    if operations is None:
+        return False
+    order.operations, order.stored = operations, set(operations)
+    return True
+
+
+def _remember(change: StreamChange, version: str) -> None:
+    if len(_recent) >= REMEMBERED:
+        _recent.clear()
+    _recent[change.order_key, version] = change.operations
 
 
 @on_keys
@@ -71,11 +95,8 @@ def _touch(wanted: Subquery) -> Executable:
     )
 
 
-def _create_missing(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> None:
-    wanted = keys_of(connection, sorted(orders))
-    there = set(
-        connection.scalars(select(stream.c.stream_key).join(wanted, stream.c.stream_key == wanted.c.value))
-    )
+def _create(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> None:
+    """Insert stream rows. Somebody else may have been quicker: IntegrityError, and the transaction begins anew."""
     fresh = [
         {
             "stream_key": key,
@@ -86,9 +107,9 @@ def _create_missing(connection: Connection, orders: Mapping[str, tuple[str, str]
             "next_sequence": 1,
             "failures": 0,
             "lease_token": 0,
+            "version": "",
         }
-        for key, (name, number) in sorted(orders.items())
-        if key not in there
+        for key, (name, number) in orders.items()
     ]
     insert_rows(connection, stream, fresh)
 
@@ -112,58 +133,31 @@ STATE_COLUMNS = (
 
 @on_keys
 def _streams(wanted: Subquery) -> Executable:
-    names = ("stream_key", "connection", "order_number", "status", "started_at", "next_sequence", "due_at")
-    columns = select(*(stream.c[name] for name in names))
+    names = ("stream_key", "connection", "order_number", "status", "started_at", "next_sequence")
+    columns = select(*(stream.c[name] for name in names), stream.c.due_at.is_(None), stream.c.version)
     return columns.join(wanted, stream.c.stream_key == wanted.c.value)
 
 
 def _load(connection: Connection, keys: Sequence[str]) -> dict[str, FloorOrder]:
     found: dict[str, FloorOrder] = {}
-    for row in _streams(connection, keys):
-        key, name, number, status, started_at, next_sequence, due_at = row
-        order = FloorOrder(
-            key, name, number, Status(status), started_at, next_sequence, asleep=due_at is None
+    for key, name, number, status, started_at, next_sequence, asleep, version in _streams(connection, keys):
+        found[key] = FloorOrder(
+            key, name, number, Status(status), started_at, next_sequence, bool(asleep), version
         )
-        found[key] = order
     return found
 
 
 @on_keys
-def _some_states(wanted: Subquery) -> Executable:
-    table = operation_state
-    return select(*_state_columns()).join(wanted, table.c.operation_key == wanted.c.value)
+def _states(wanted: Subquery) -> Executable:
+    columns = select(*(operation_state.c[name] for name in ("order_key", *STATE_COLUMNS)))
+    return columns.join(wanted, operation_state.c.order_key == wanted.c.value)
 
 
-@on_keys
-def _whole_states(wanted: Subquery) -> Executable:
-    table = operation_state
-    return select(*_state_columns()).join(wanted, table.c.order_key == wanted.c.value)
-
-
-def _state_columns() -> list[Column[Any]]:
-    """The order key, then what OperationState takes, in the order of its fields."""
-    names = ("order_key", "operation_id", "good", "scrap", "rework", "setup_seconds", "run_seconds")
-    rest = ("units_passed", "units_failed", "started_at", "last_at", "last_rank", "last_event")
-    return [operation_state.c[name] for name in (*names, *rest)]
-
-
-def _load_some(
-    connection: Connection, found: Mapping[str, FloorOrder], touched: Mapping[str, Collection[str]]
-) -> None:
-    keys = [operation_key(key, operation_id) for key, ids in touched.items() for operation_id in ids]
-    if keys:
-        _add_states(found, _some_states(connection, keys))
-
-
-def _load_whole(connection: Connection, found: Mapping[str, FloorOrder], keys: Sequence[str]) -> None:
-    if keys:
-        _add_states(found, _whole_states(connection, keys))
-
-
-def _add_states(found: Mapping[str, FloorOrder], rows: Rows) -> None:
-    for row in rows:
-        order_key, operation_id, *totals = row
-        order = found[order_key]
+def _load_states(connection: Connection, orders: Mapping[str, FloorOrder]) -> None:
+    if not orders:
+        return
+    for order_key, operation_id, *totals in _states(connection, sorted(orders)):
+        order = orders[order_key]
         order.operations[operation_id] = OperationState(operation_id, *totals)
         order.stored.add(operation_id)
 
@@ -172,32 +166,35 @@ def save_states(
     connection: Connection, changed: Iterable[tuple[str, OperationState]], stored: Mapping[str, FloorOrder]
 ) -> None:
     """Write the totals of the (order key, state) pairs; which rows exist is known from `lock`."""
-    inserts: list[dict[str, Any]] = []
-    updates: list[dict[str, Any]] = []
+    inserts: list[tuple[Any, ...]] = []
+    updates: list[tuple[Any, ...]] = []
     for order, state in changed:
         (updates if state.operation_id in stored[order].stored else inserts).append(_row_of(order, state))
-    insert_rows(connection, operation_state, inserts)
-    update_rows(connection, operation_state, ["operation_key"], updates)
+    insert_tuples(connection, operation_state, STATE_ROW, inserts)
+    update_tuples(connection, operation_state, ("operation_key",), STATE_ROW, updates)
 
 
-def _row_of(order: str, state: OperationState) -> dict[str, Any]:
-    return {
-        "operation_key": operation_key(order, state.operation_id),
-        "order_key": order,
-        "operation_id": state.operation_id,
-        "status": state.status,
-        "good": state.good,
-        "scrap": state.scrap,
-        "rework": state.rework,
-        "setup_seconds": state.setup_seconds,
-        "run_seconds": state.run_seconds,
-        "units_passed": state.units_passed,
-        "units_failed": state.units_failed,
-        "started_at": state.started_at,
-        "last_at": state.last_at,
-        "last_rank": state.last_rank,
-        "last_event": state.last_event,
-    }
+STATE_ROW = ("operation_key", "order_key", "status", *STATE_COLUMNS)
+
+
+def _row_of(order: str, state: OperationState) -> tuple[Any, ...]:
+    return (
+        operation_key(order, state.operation_id),
+        order,
+        state.status,
+        state.operation_id,
+        state.good,
+        state.scrap,
+        state.rework,
+        state.setup_seconds,
+        state.run_seconds,
+        state.units_passed,
+        state.units_failed,
+        state.started_at,
+        state.last_at,
+        state.last_rank,
+        state.last_event,
+    )
 
 
 def begun(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -236,26 +233,26 @@ def unfinished(connection: Connection, keys: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class StreamChange:
-    """What a transaction leaves on a stream row."""
+    """What a transaction leaves on a stream row, and the totals that go with it."""
 
     order_key: str
     status: Status
     started_at: datetime | None
     next_sequence: int
+    operations: dict[str, OperationState]
 
 
 def save_streams(connection: Connection, changes: Sequence[StreamChange]) -> None:
-    """Write status, start and next sequence number of streams held by `lock`."""
+    """Write status, start and next sequence number of streams held by `lock`; their totals are written already."""
+    version = uuid4().hex[:KEY_LENGTH]
+    names = ("stream_key", "status", "started_at", "next_sequence", "version")
     rows = [
-        {
-            "stream_key": change.order_key,
-            "status": change.status,
-            "started_at": change.started_at,
-            "next_sequence": change.next_sequence,
-        }
+        (change.order_key, change.status, change.started_at, change.next_sequence, version)
         for change in changes
     ]
-    update_rows(connection, stream, ["stream_key"], rows)
+    update_tuples(connection, stream, ("stream_key",), names, rows)
+    for change in changes:
+        _remember(change, version)
 
 
 def wake(connection: Connection, keys: Sequence[str], due_at: datetime) -> None:

@@ -6,7 +6,18 @@ separate what the other engine does not.
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Table, text
 
-from shared.store.types import Instant, Json, Quantity, counter, ident, key, long_text, word
+from shared.store.types import (
+    Instant,
+    Json,
+    OptionalKey,
+    Quantity,
+    Texts,
+    counter,
+    ident,
+    key,
+    long_text,
+    word,
+)
 
 SCHEMA = "tascus"
 metadata = MetaData(
@@ -82,11 +93,11 @@ execution_event = Table(
     Column("scrap_reason", ident(), nullable=False),
     Column("rework_reason", ident(), nullable=False),
     Column("outcome", word(10)),
-    Column("serials", Json),
+    Column("serials", Texts),
     Column("batch", ident(), nullable=False),
     Column("time_kind", word(10)),
     Column("seconds", Quantity, nullable=False),
-    Column("voids", key()),
+    Column("voids", OptionalKey),
     Column("voided_by", key()),
     Column("reason", ident(400), nullable=False),
     Index(
@@ -129,6 +140,7 @@ stream = Table(
     Column("started_at", Instant),
     Column("head", Integer, nullable=False, default=1),  # no open message stands before this sequence
     Column("next_sequence", Integer, nullable=False),
+    Column("version", key(), nullable=False),  # of status, sequence and totals: new with every write of them
     Column("due_at", Instant),  # when the sweep should wake it; NULL = nothing to send
     Column("failures", Integer, nullable=False, default=0),
     Column("lease_owner", word(80)),

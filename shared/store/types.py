@@ -8,13 +8,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import CHAR, BigInteger, Integer, Numeric, String, Text, TypeDecorator, Unicode, UnicodeText
+from sqlalchemy import CHAR, BigInteger, Integer, Numeric, String, Text, TypeDecorator, UnicodeText
 from sqlalchemy.dialects import mssql
 
 from shared.domain.identity import KEY_LENGTH
+from shared.store.exact import Ident, as_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
@@ -27,7 +28,7 @@ SIX_PLACES = Decimal("0.000001")
 
 def ident(length: int = 200) -> TypeEngine[str]:
     """Text that identifies something; kept and compared exactly."""
-    return Unicode(length).with_variant(mssql.NVARCHAR(length, collation=EXACT), "mssql")
+    return Ident(length).with_variant(mssql.NVARCHAR(length, collation=EXACT), "mssql")
 
 
 def key() -> TypeEngine[str]:
@@ -100,6 +101,10 @@ class Instant(TypeDecorator[datetime]):
     impl = String(24)
     cache_ok = True
 
+    def bind_expression(self, bindparam: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
+        """Say what the text is; not every server guesses it."""
+        return as_instant(bindparam)
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """SQL Server has the type; the value still travels as text (pyodbc drops a bound tzinfo)."""
         return dialect.type_descriptor(OFFSET_TIME if dialect.name == "mssql" else String(24))
@@ -145,3 +150,32 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401
         """Text to document."""
         return None if value is None else orjson.loads(value)
+
+
+class Texts(Json):
+    """A tuple of texts as a JSON list; an empty one is NULL."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:
+        """Tuple to text."""
+        return orjson.dumps(value).decode() if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        """Text to tuple."""
+        return tuple(orjson.loads(value)) if value else ()
+
+
+class OptionalKey(TypeDecorator[str]):
+    """A digest, or "" where there is none: NULL, so that a filtered index can leave it out."""
+
+    impl = key()  # an instance, for its variant
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """No digest is NULL."""
+        return value or None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str:
+        """NULL is no digest."""
+        return value or ""

@@ -40,7 +40,7 @@ def event(
         operation_id=operation,
         occurred_at=at(minutes),
     )
-    return replace(stated, **fields)
+    return stated._replace(**fields)
 
 
 def made(name: str, minutes: float, good: str = "1", operation: str = "10", **fields) -> ExecutionEvent:

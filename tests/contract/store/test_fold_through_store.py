@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count, pairwise
@@ -43,14 +42,14 @@ def facts(draw, name, names):
     order = draw(st.sampled_from(["a", "a", "a", "b"]))
     stated = event(name, kind, minutes, draw(st.sampled_from(["10", "20", ""])), order)
     if kind is EventType.CORRECTION:
-        return replace(stated, voids=event_key("line", draw(st.sampled_from([*names, "never"]))))
+        return stated._replace(voids=event_key("line", draw(st.sampled_from([*names, "never"]))))
     if kind in (EventType.PRODUCTION_REPORTED, EventType.UNIT_COMPLETED):
         outcome = draw(st.sampled_from([None, *Outcome]))
         good, scrap, rework = draw(COUNTS), draw(COUNTS), draw(COUNTS)
         serials = draw(st.sampled_from([(), ("S1",), ("S1", "S2")]))
-        stated = replace(stated, good=good, scrap=scrap, rework=rework, outcome=outcome, serials=serials)
+        stated = stated._replace(good=good, scrap=scrap, rework=rework, outcome=outcome, serials=serials)
     if kind in (EventType.TIME_RECORDED, EventType.UNIT_COMPLETED):
-        stated = replace(stated, time_kind=draw(st.sampled_from(TimeKind)), seconds=draw(COUNTS))
+        stated = stated._replace(time_kind=draw(st.sampled_from(TimeKind)), seconds=draw(COUNTS))
     return stated
 
 
@@ -67,8 +66,7 @@ def arrivals(draw):
 def moved_to(stated, prefix):
     """The same event, in an order and under a name that no other example uses."""
     number = f"{prefix}{stated.order_number}"
-    return replace(
-        stated,
+    return stated._replace(
         key=event_key(prefix, stated.key),
         event_id=f"{prefix}{stated.event_id}",
         order_number=number,

@@ -202,6 +202,7 @@ def _stream() -> None:
         sa.Column("started_at", instant()),
         sa.Column("head", sa.Integer(), nullable=False),
         sa.Column("next_sequence", sa.Integer(), nullable=False),
+        sa.Column("version", key(), nullable=False),
         sa.Column("due_at", instant()),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("lease_owner", word(80)),
