@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from shared.domain.identity import key_of
 from shared.domain.works_order import ErpState, WorksOrder
@@ -36,31 +37,15 @@ class Change:
 
 def fingerprint(plan: WorksOrder) -> str:
     """Digest of everything the ERP stated of the order; equal digests need no write."""
-    return key_of(
-        *(str(part) for part in _stated(plan)),
-        str(plan.erp_state),
-        _sorted_text(plan.erp_ref),
-        *map(_refs, plan.operations),
-    )
+    header = [plan.part, plan.part_name, plan.quantity.normalize(), plan.unit, plan.due_at, plan.erp_state]
+    stated = [header, plan.erp_ref, [_stated(op) for op in plan.operations]]
+    return key_of(orjson.dumps(stated, default=str, option=orjson.OPT_SORT_KEYS).decode())
 
 
-def _stated(plan: WorksOrder) -> list[object]:
-    header = [plan.part, plan.part_name, plan.quantity.normalize(), plan.unit, plan.due_at]
-    return header + [field for op in plan.operations for field in _operation_fields(op)]
-
-
-def _operation_fields(op: Operation) -> tuple[object, ...]:
+def _stated(op: Operation) -> tuple[object, ...]:
     setup = None if op.setup_seconds is None else op.setup_seconds.normalize()
     run = None if op.run_seconds is None else op.run_seconds.normalize()
-    return (op.operation_id, op.position, op.name, op.work_centre, setup, run)
-
-
-def _refs(op: Operation) -> str:
-    return _sorted_text(op.erp_ref)
-
-
-def _sorted_text(ref: Mapping[str, Any]) -> str:
-    return json.dumps(ref, sort_keys=True, default=str)
+    return (op.operation_id, op.position, op.name, op.work_centre, setup, run, op.erp_ref)
 
 
 def judge(stored: WorksOrder | None, pulled: WorksOrder, *, started: bool) -> Change:

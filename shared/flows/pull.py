@@ -17,6 +17,7 @@ from shared.domain.pull_report import PullReport
 from shared.domain.warning import Warning_, WarningKind
 from shared.domain.works_order import ErpState
 from shared.errors import ConfigurationError, ErpUnavailable, LeaseLost
+from shared.flows.ahead import ahead
 from shared.flows.receive import Ledger, save
 from shared.queues.waker import Waker
 from shared.store import connections, floor, leases, orders, outbox, warnings
@@ -72,7 +73,7 @@ class Puller:
         erp = await connected.erp()
         since = await self._store.read(lambda tx: leases.read_watermark(tx, connected.name, SUBJECT))
         mark = since
-        async for page in erp.pull(since):
+        async for page in ahead(erp.pull(since)):
             written = partial(write_page, name=connected.name, token=token, page=page, report=report)
             wake = await self._store.write(written)
             mark = page.watermark or mark
@@ -153,10 +154,10 @@ def _write_news(
         )
         for key, change in changes.items()
     }
-    fresh = [key for key, change in changes.items() if change.action is Action.INSERT]
-    known = [key for key in changes if key not in fresh]
-    orders.insert_orders(tx, [writes[key] for key in fresh], now)
-    orders.update_orders(tx, [writes[key] for key in known], stored, now)
+    fresh = [writes[key] for key, change in changes.items() if change.action is Action.INSERT]
+    known = [writes[key] for key, change in changes.items() if change.action is not Action.INSERT]
+    orders.insert_orders(tx, fresh, now)
+    orders.update_orders(tx, known, stored, now)
     _count(report, changes)
     _show_changes(tx, name, pulled, changes, now)
     return settle_plan(tx, begun, {key: writes[key].plan for key in begun}, now) if begun else []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jmespath.exceptions import JMESPathError
 
 from shared.domain.works_order import ErpState, Operation, WorksOrder
 from shared.errors import MappingError
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from shared.mapping.conversions import Raw
     from shared.mapping.expressions import Value
-    from shared.profiles.model import OperationMap, OrdersPull, State
+    from shared.profiles.model import OperationMap, OrderMap, OrdersPull, State
 
     type Record = dict[str, Any]
 
@@ -27,6 +29,8 @@ class OrderReader:
         self, pull: OrdersPull, settings: Mapping[str, Any], codes: Mapping[str, Mapping[str, Any]]
     ) -> None:
         self._map = pull.map
+        self._header = Fields(HEADER, pull.map)
+        self._routings: dict[int, Fields] = {}
         self._states = StateReader(pull.state)
         self._settings = settings
         self._tables = Tables(codes, {})
@@ -49,17 +53,10 @@ class OrderReader:
         Raises:
             MappingError: naming the field that is missing or cannot be read.
         """
-        fields, tables = self._map, self._tables
+        number, part, quantity, unit, part_name, due_at, erp_ref = self._header.read(facts, self._tables)
+        routing = tuple(self._nested(facts) if operations is None else in_sequence(operations))
         return WorksOrder(
-            number=_required("number", fields.number, facts, tables, text),
-            part=_required("part", fields.part, facts, tables, text),
-            quantity=_required("quantity", fields.quantity, facts, tables, _quantity),
-            unit=_required("unit", fields.unit, facts, tables, text),
-            erp_state=state,
-            operations=tuple(self._nested(facts) if operations is None else in_sequence(operations)),
-            part_name=_optional("part_name", fields.part_name, facts, tables, text) or "",
-            due_at=_optional("due_at", fields.due_at, facts, tables, _moment),
-            erp_ref=_optional("erp_ref", fields.erp_ref, facts, tables, _object) or {},
+            number, part, quantity, unit, state, routing, part_name or "", due_at, erp_ref or {}
         )
 
     def operation(self, fields: OperationMap, record: Raw) -> Operation:
@@ -68,16 +65,9 @@ class OrderReader:
         Raises:
             MappingError: naming the field that is missing or cannot be read.
         """
-        facts, tables = self.facts(record), self._tables
-        return Operation(
-            operation_id=_required("operation_id", fields.operation_id, facts, tables, text),
-            position=_required("position", fields.position, facts, tables, integer),
-            name=_required("name", fields.name, facts, tables, text),
-            work_centre=_optional("work_centre", fields.work_centre, facts, tables, text) or "",
-            setup_seconds=_optional("setup_seconds", fields.setup_seconds, facts, tables, decimal),
-            run_seconds=_optional("run_seconds", fields.run_seconds, facts, tables, decimal),
-            erp_ref=_optional("erp_ref", fields.erp_ref, facts, tables, _object) or {},
-        )
+        reader = self._routings.get(id(fields)) or self._routings.setdefault(id(fields), Fields(STEP, fields))
+        ident, position, name, work_centre, setup, run, ref = reader.read(self.facts(record), self._tables)
+        return Operation(ident, position, name, work_centre or "", setup, run, ref or {})
 
     def name(self, record: Raw) -> str:
         """Return the best name a record that could not be read has."""
@@ -100,6 +90,47 @@ class OrderReader:
             return self.operation(fields, record)
         except MappingError as error:
             raise MappingError(f"operation {index}: {error}") from error
+
+
+class Fields:
+    """The fields of one kind of record, read in one go: a pull of 10,000 orders reads half a million."""
+
+    def __init__(self, wanted: Sequence[Wanted], source: OrderMap | OperationMap) -> None:
+        self._wanted = [(field, getattr(source, field.name)) for field in wanted]
+        self._readers = [
+            (value.evaluate if value else _nothing, field.convert) for field, value in self._wanted
+        ]
+        self._required = [place for place, field in enumerate(wanted) if field.required]
+
+    def read(self, facts: Record, tables: Tables) -> list[Any]:
+        """Return the values in the order in which they are wanted, None where there is none.
+
+        Raises:
+            MappingError: naming the field that is missing or cannot be read.
+        """
+        try:
+            found = [convert(evaluate(facts, tables)) for evaluate, convert in self._readers]
+        except FAULTS:
+            return self._carefully(facts, tables)
+        for place in self._required:
+            if found[place] is None or found[place] == "":
+                return self._carefully(facts, tables)
+        return found
+
+    def _carefully(self, facts: Record, tables: Tables) -> list[Any]:
+        """Read field by field, so that what is wrong has a name."""
+        return [self._one(field, value, facts, tables) for field, value in self._wanted]
+
+    def _one(self, field: Wanted, value: Value | None, facts: Record, tables: Tables) -> Any:  # noqa: ANN401
+        if value is None:
+            return None
+        try:
+            found = field.convert(value(facts, tables))
+        except MappingError as error:
+            raise MappingError(f"{field.name}: {error}") from error
+        if field.required and (found is None or found == ""):
+            raise MappingError(f"{field.name}: missing ({value.source!r} finds nothing)")
+        return found
 
 
 class StateReader:
@@ -133,26 +164,6 @@ def in_sequence(operations: Sequence[Operation]) -> Sequence[Operation]:
     return sorted(operations, key=lambda operation: operation.position)
 
 
-def _required[T](
-    field: str, value: Value, facts: Record, tables: Tables, convert: Callable[[Any], T | None]
-) -> T:
-    found = _optional(field, value, facts, tables, convert)
-    if found is None or found == "":
-        raise MappingError(f"{field}: missing ({value.source!r} finds nothing)")
-    return found
-
-
-def _optional[T](
-    field: str, value: Value | None, facts: Record, tables: Tables, convert: Callable[[Any], T | None]
-) -> T | None:
-    if value is None:
-        return None
-    try:
-        return convert(value(facts, tables))
-    except MappingError as error:
-        raise MappingError(f"{field}: {error}") from error
-
-
 def _quantity(value: Raw) -> Decimal | None:
     number = decimal(value)
     if number is not None and number < 0:
@@ -176,3 +187,36 @@ def _object(value: Raw) -> dict[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         raise MappingError(f"{value!r} is not an object")
     return value
+
+
+def _nothing(_facts: Record, _tables: Tables) -> None:
+    return None
+
+
+class Wanted(NamedTuple):
+    """A field of ours: its name in a profile's `map`, what checks it, and whether we can do without."""
+
+    name: str
+    convert: Callable[[Any], Any]
+    required: bool = False
+
+
+FAULTS = (MappingError, JMESPathError, TypeError, ValueError)
+HEADER = (
+    Wanted("number", text, required=True),
+    Wanted("part", text, required=True),
+    Wanted("quantity", _quantity, required=True),
+    Wanted("unit", text, required=True),
+    Wanted("part_name", text),
+    Wanted("due_at", _moment),
+    Wanted("erp_ref", _object),
+)
+STEP = (
+    Wanted("operation_id", text, required=True),
+    Wanted("position", integer, required=True),
+    Wanted("name", text, required=True),
+    Wanted("work_centre", text),
+    Wanted("setup_seconds", decimal),
+    Wanted("run_seconds", decimal),
+    Wanted("erp_ref", _object),
+)

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.works_order import ErpState, Operation, WorksOrder
-from shared.store.bulk import insert_rows, keys_of, on_keys, update_rows
+from shared.store.bulk import insert_rows, insert_tuples, keys_of, on_keys, update_rows
 from shared.store.tables import operation, works_order
 
 if TYPE_CHECKING:
@@ -142,9 +142,8 @@ def insert_orders(connection: Connection, writes: Sequence[OrderWrite], now: dat
     """Insert orders seen for the first time, with their operations."""
     rows = [{**_order_row(write, now), "pulled_at": now} for write in writes]
     insert_rows(connection, works_order, rows)
-    insert_rows(
-        connection, operation, [row for write in writes for row in _operation_rows(write.key, write.plan)]
-    )
+    steps = [step for write in writes for step in _steps(write.key, write.plan)]
+    insert_tuples(connection, operation, OPERATION_ROW, steps)
 
 
 def update_orders(
@@ -207,19 +206,38 @@ def _order_row(write: OrderWrite, now: datetime) -> dict[str, Any]:
 
 
 def _operation_rows(order: str, plan: WorksOrder) -> list[dict[str, Any]]:
+    return [dict(zip(OPERATION_ROW, step, strict=True)) for step in _steps(order, plan)]
+
+
+OPERATION_ROW = (
+    "operation_key",
+    "order_key",
+    "operation_id",
+    "position",
+    "name",
+    "work_centre",
+    "setup_seconds",
+    "run_seconds",
+    "erp_ref",
+    "vanished_at",
+)
+
+
+def _steps(order: str, plan: WorksOrder) -> list[tuple[Any, ...]]:
+    """Lay the operations out as rows; none of them has vanished."""
     return [
-        {
-            "operation_key": operation_key(order, op.operation_id),
-            "order_key": order,
-            "operation_id": op.operation_id,
-            "position": op.position,
-            "name": op.name,
-            "work_centre": op.work_centre,
-            "setup_seconds": op.setup_seconds,
-            "run_seconds": op.run_seconds,
-            "erp_ref": dict(op.erp_ref),
-            "vanished_at": None,
-        }
+        (
+            operation_key(order, op.operation_id),
+            order,
+            op.operation_id,
+            op.position,
+            op.name,
+            op.work_centre,
+            op.setup_seconds,
+            op.run_seconds,
+            op.erp_ref,
+            None,
+        )
         for op in plan.operations
     ]
 
