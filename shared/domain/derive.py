@@ -1,7 +1,8 @@
 """From events to messages: what the ERP has to hear. Pure.
 
 A life-cycle message is derived only when the folded status really changes, so duplicates and late events say
-nothing twice. What the floor forgot to say is implied: who reports a quantity has started.
+nothing twice. What the floor forgot to say is implied: who reports a quantity has started, who completes a paused
+operation has resumed it.
 """
 
 from __future__ import annotations
@@ -105,7 +106,8 @@ def _change(before: Status, after: Status, event: ExecutionEvent) -> list[Draft]
         or (before is Status.NOT_STARTED and after is Status.IN_PROGRESS)
     ):
         return []
-    return [draft(CHANGE_SAID_AS[after], event)]
+    resumed = [MessageKind.OPERATION_RESUMED] if (before, after) == (Status.PAUSED, Status.COMPLETED) else []
+    return [draft(kind, event) for kind in (*resumed, CHANGE_SAID_AS[after])]
 
 
 def settle(order: OrderState, event: ExecutionEvent) -> list[Draft]:

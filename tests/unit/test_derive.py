@@ -51,6 +51,7 @@ GOING_ON = [
     ([event("a", STARTED, 0), event("b", PAUSED, 1), event("c", PAUSED, 2)], [O_START, START, PAUSE]),
     ([event("a", STARTED, 0), event("b", PAUSED, 1), made("c", 2)], [O_START, START, PAUSE, MADE]),
     ([event("a", PAUSED, 0), event("b", RESUMED, 1)], [O_START, START, PAUSE, RESUME]),
+    ([event("a", PAUSED, 0), event("b", COMPLETED, 1)], [O_START, START, PAUSE, RESUME, DONE]),
     ([event("a", COMPLETED, 0), event("b", COMPLETED, 1)], [O_START, START, DONE]),
     ([event("a", COMPLETED, 1), event("b", STARTED, 2)], [O_START, START, DONE, RESUME]),
     ([event("a", STARTED, 0), event("b", STARTED, 0, "20")], [O_START, START, START]),
