@@ -10,10 +10,13 @@ from shared.domain.message import MessageKind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shared.domain.verdict import Decision
+
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=5)
 FIRST_HALT = timedelta(seconds=2)
 LONGEST_HALT = timedelta(seconds=60)
+SILENT_TRIES = 12  # with the waits between them about half an hour
 WAKE_GRACE = timedelta(seconds=5)  # so long the queue's wake-up has the field before the sweep steps in
 
 
@@ -32,6 +35,15 @@ def barred_by(
         if parked_kind is MessageKind.OPERATION_STARTED and parked_operation == operation_id:
             return parked_kind
     return None
+
+
+def in_vain(decision: Decision, failures: int) -> bool:
+    """Tell whether a message has been sent often enough without an answer, while its connection answered others.
+
+    `failures` are the tries in a row before this one. A person must look: it may always take longer than we wait.
+    """
+    silent = decision.look_first and not decision.spends_attempt
+    return silent and failures + 1 >= SILENT_TRIES
 
 
 def retry_wait(failures: int, spread: float, asked: timedelta | None = None) -> timedelta:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from shared.domain.verdict import ReplyKind
-from shared.erp.auth import LoginFailed, authenticator
+from shared.domain.verdict import Reply, ReplyKind
+from shared.erp.auth import LoginFailed, authenticator, refused
 from shared.erp.client import HttpReply, Request
-from shared.errors import ErpUnavailable
+from shared.erp.csrf import CsrfGuard
+from shared.erp.pace import Pace, quiet_until, wait_of
+from shared.erp.reply import ReplyFacts, parsed
+from shared.errors import ConfigurationError, ErpUnavailable
 from shared.mapping.body_out import encode_form, encode_json, query_text
-from shared.mapping.conversions import Tables, text
+from shared.mapping.conversions import Tables, decimal, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
     type Facts = dict[str, Any]
 
-UNAUTHORISED = 401
+TOO_MANY = 429
 COMMON_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",  # always said, because some ERPs send it unasked
@@ -50,8 +54,10 @@ class Caller:
         self._client = client
         self._base = profile.connection.base_url({"settings": settings}).rstrip("/")
         self._auth = authenticator(profile.connection.auth, self)
+        self._csrf = CsrfGuard(profile.connection.csrf, self, self._send) if profile.connection.csrf else None
         self._common: dict[str, str] | None = None
         self._lanes = asyncio.Semaphore(profile.connection.limits.concurrency)
+        self._rates = profile.connection.limits.rate_headers
         self._pace = Pace(profile.connection.limits.requests_per_second)
 
     async def connection_facts(self) -> Facts:
@@ -82,35 +88,79 @@ class Caller:
         )
 
     async def send(self, request: Request) -> HttpReply:
-        """Send with credentials; a 401 is answered once with fresh ones. Never raises for a reply."""
+        """Send with credentials; a 401 is answered once with fresh ones. Never raises for a reply.
+
+        Raises:
+            MappingError: the address or a header is none.
+        """
         async with self._lanes:
             try:
-                return await self._send_as_us(request)
+                self._let_rest()
+                reply = await self._send_as_us(request)
             except LoginFailed as failed:
                 return HttpReply(failed.reply.kind, failed.reply.status, instead=failed.reply)
+            except ConfigurationError as error:  # a secret, key or certificate that is not there or no good
+                halted = refused(self.secrets.redacted(str(error)))
+                return HttpReply(halted.kind, halted.status, instead=halted)
+        return self._allowance(reply) if self._rates else reply
+
+    def _let_rest(self) -> None:
+        """Raise in the ERP's quiet hours: nothing is sent, and the connection comes back at their end."""
+        hours = self.connection.limits.quiet_hours
+        until = quiet_until(hours, self.settings, self.now()) if hours else None
+        if until is not None:
+            reason = f"the ERP's quiet hours last until {until:%Y-%m-%d %H:%M} UTC"
+            raise LoginFailed(Reply(ReplyKind.UNREACHABLE, 0, until - self.now(), reason=reason))
+
+    def _allowance(self, reply: HttpReply) -> HttpReply:
+        """Keep to the allowance a reply states: with none left, every call waits until it is full again."""
+        rates = self._rates
+        if rates is None or reply.kind is not ReplyKind.ANSWERED:
+            return reply
+        facts = ReplyFacts(reply, self.secrets.redacted).over({"settings": self.settings})
+        remaining = decimal(rates.remaining(facts)) if rates.remaining else None
+        if reply.status == TOO_MANY or (remaining is not None and remaining <= 0):
+            self._pace.rest(wait_of(rates.reset(facts), self.now()) or timedelta())
+        return reply
 
     async def send_bare(self, request: Request) -> HttpReply:
-        """Send without credentials."""
-        return await self._send(request, {})
+        """Send without credentials: a log-in."""
+        return await self._client.send_log_in(await self._complete(request, {}))
 
     async def close(self) -> None:
         """Give back sockets."""
         await self._client.close()
 
     async def _send_as_us(self, request: Request) -> HttpReply:
-        credentials = await self._auth.headers()
-        reply = await self._send(request, credentials)
-        refused = reply.kind is ReplyKind.ANSWERED and reply.status == UNAUTHORISED
-        if refused and await self._auth.renew(credentials):
-            return await self._send(request, await self._auth.headers())
+        credentials = await self._auth.headers(request)
+        reply = await self._guarded(request, credentials)
+        if await self._auth.refuses(reply) and await self._auth.renew(credentials):
+            return await self._guarded(request, await self._auth.headers(request))
         return reply
 
+    async def _guarded(self, request: Request, credentials: dict[str, str]) -> HttpReply:
+        if self.connection.envelope is not None and request.content:
+            request = request._replace(content=await self._wrapped(request.content))
+        if self._csrf is not None:
+            return await self._csrf.send(request, credentials)
+        return await self._send(request, credentials)
+
+    async def _wrapped(self, content: bytes) -> bytes:
+        """Return a JSON body in its envelope. Secrets get in here, after the evidence was taken."""
+        assert self.connection.envelope is not None  # noqa: S101 - asked before
+        facts = {**await self.connection_facts(), "login": self._auth.login, "body": parsed(content)}
+        return encode_json(self.connection.envelope(facts, self.tables), self.connection.decimals)
+
     async def _send(self, request: Request, credentials: dict[str, str]) -> HttpReply:
+        return await self._client.send(await self._complete(request, credentials))
+
+    async def _complete(self, request: Request, credentials: dict[str, str]) -> Request:
+        """Wait until it may go, and add the headers that travel with every call."""
         if self._common is None:
             self._common = await self._common_headers()
         await self._pace.wait()
-        headers = {**self._common, **request.headers, **credentials}
-        return await self._client.send(request._replace(headers=headers))
+        method, url, headers, content = request
+        return Request(method, url, {**self._common, **headers, **credentials}, content)
 
     async def _common_headers(self) -> dict[str, str]:
         facts = await self.connection_facts()
@@ -122,7 +172,7 @@ class Caller:
         if not call.query:
             return f"{self._base}{path}"
         query = query_text({name: value(facts, self.tables) for name, value in call.query.items()})
-        return f"{self._base}{path}?{query}"
+        return f"{self._base}{path}{'&' if '?' in path else '?'}{query}"
 
     def _followed(self, url: str) -> str:
         """Return the absolute address of a link. It gets our credentials, so it must be our ERP's."""
@@ -134,23 +184,6 @@ class Caller:
     def _encoded(self, call: Call, facts: Facts) -> bytes:
         body = call.body(facts, self.tables) if call.body is not None else None
         return encode_form(body) if call.form else encode_json(body, self.connection.decimals)
-
-
-class Pace:
-    """At most so many requests a second, evenly spaced; None = as fast as the lanes go."""
-
-    def __init__(self, per_second: float | None) -> None:
-        self._gap = 1 / per_second if per_second else 0
-        self._next = 0.0
-
-    async def wait(self) -> None:
-        """Return when the next request may go."""
-        if not self._gap:
-            return
-        now = asyncio.get_running_loop().time()
-        turn = max(now, self._next)
-        self._next = turn + self._gap
-        await asyncio.sleep(turn - now)
 
 
 def _quoted(part: str) -> str:

@@ -9,9 +9,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.verdict import Decision, Reply, ReplyKind, Verdict, decide
+from shared.erp.pace import wait_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from shared.erp.client import HttpReply
     from shared.mapping.conversions import Raw, Tables
@@ -37,7 +38,7 @@ class ReplyFacts:
         if self._facts is None:
             self._facts = {
                 "status": self.http.status,
-                "headers": dict(self.http.headers),
+                "headers": header_facts(self.http.headers),
                 "body": parsed(self.http.content),
             }
         return {**facts, "reply": self._facts}
@@ -46,6 +47,20 @@ class ReplyFacts:
         """Return the status and the beginning of what was said, in one line: cleaned before it is cut."""
         said = " ".join(self._clean(self.http.content.decode("utf-8", errors="replace")).split())[:EXCERPT]
         return f"HTTP {self.http.status}: {said}" if said else f"HTTP {self.http.status}"
+
+
+def header_facts(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers by name in lower case; one that is said repeatedly has its values joined by commas."""
+    facts: dict[str, str] = {}
+    for name, value in headers.items():
+        key, plain = name.lower(), value if value.isascii() else _as_latin1(value)
+        facts[key] = f"{facts[key]}, {plain}" if key in facts else plain
+    return facts
+
+
+def _as_latin1(value: str) -> str:
+    """Bytes that are not UTF-8 come as surrogates, which no store takes."""
+    return value.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def parsed(content: bytes) -> Raw:
@@ -82,6 +97,8 @@ def reply_of(seen: ReplyFacts, rule: Rule | None, facts: Facts, tables: Tables, 
         return Reply(http.kind, http.status, stated=Verdict.PARK, reason=http.problem)
     wait = retry_after(http.headers.get("retry-after"), now)
     if rule is not None:
+        if rule.after is not None:
+            wait = wait_of(rule.after(seen.over(facts), tables), now) or wait
         return Reply(http.kind, http.status, wait, rule.verdict, rule.reason(seen.over(facts), tables))
     return Reply(http.kind, http.status, wait, reason="" if http.status in OK else seen.excerpt())
 

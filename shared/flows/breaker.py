@@ -55,6 +55,10 @@ class Breaker:
         if now - self._read_at > timedelta(seconds=STATE_SECONDS):
             self._states, self._read_at = connections.load(tx), now
 
+    def forget(self) -> None:
+        """Have the next `refresh` read the states: a halt is over that is not known of here."""
+        self._read_at = datetime.min.replace(tzinfo=UTC)
+
     async def may_send(self, name: str) -> datetime | None:
         """Return None if connection `name` takes messages, else when to come back. One worker probes after a halt."""
         state, now = self._states.get(name), datetime.now(UTC)
@@ -64,11 +68,13 @@ class Breaker:
             return state.halted_until
         seen = state.halted_until
         probing_until = now + self._probe
-        won = await self._store.write(lambda tx: connections.claim_probe(tx, name, seen, probing_until))
-        self._states[name] = replace(state, halted_until=probing_until)
-        if won:  # of many lanes that come due together one wins; the others must not undo that
+        self._states[name] = replace(
+            state, halted_until=probing_until
+        )  # of lanes that come due together one asks
+        if await self._store.write(lambda tx: connections.claim_probe(tx, name, seen, probing_until)):
             self._lines[name].probing = True
-        return None if won else probing_until
+            return None
+        return probing_until
 
     async def answered(self, name: str) -> None:
         """Note that the ERP took or judged a message: if the connection was halted, everything that waits is woken."""

@@ -18,7 +18,7 @@ from shared.queues.envelope import WAKE_QUEUE, wake_ups
 from shared.queues.waker import Waker
 from shared.store import lanes, orders, outcomes, warnings
 from shared.store.group_commit import GroupCommit
-from shared.store.outcomes import Entry, Recorded, Release
+from shared.store.outcomes import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from shared.domain.message import QueuedMessage
     from shared.domain.warning import Warning_
     from shared.domain.works_order import WorksOrder
-    from shared.erp.port import Erp, Exempt, Missing, PlannedPush
+    from shared.erp.port import Erp, Exempt, Missing, PlannedPush, PushContext
     from shared.flows.connected import ConnectedErp, ReferenceData
     from shared.flows.lane import Unrecorded
     from shared.queues.sender import QueueSender
     from shared.store.engine import Store
     from shared.store.lanes import Backlog, Lease
     from shared.store.orders import StoredOrder
+    from shared.store.outcomes import Recorded, Release
 
 from shared.flows.breaker import Breaker
 from shared.flows.lane import PAGE, Lane, Taken
@@ -118,18 +119,24 @@ class Deliverer:
         self, lease: Lease, unrecorded: Unrecorded, intent: int | None = None, release: Release | None = None
     ) -> Recorded:
         """Commit what a lane has done and what it is about to do. Raises LeaseLost."""
-        until = datetime.now(UTC) + self._lease
-        entry = Entry(lease, until, tuple(unrecorded.outcomes), intent, tuple(unrecorded.attempts), release)
-        fate = await self._records.submit((entry, tuple(unrecorded.warnings)))
-        if fate is Recorded.LOST:
-            raise LeaseLost(f"stream {lease.stream_key} was taken over")
+        entry = Entry(lease, None, unrecorded.outcomes, intent, unrecorded.attempts, release)
+        fate = await self._records.submit((entry, unrecorded.warnings))
         unrecorded.clear()
         return fate
 
+    async def renew(self, lease: Lease) -> None:
+        """Prolong a lease to its full length from now on. Raises LeaseLost."""
+        await self._records.submit((Entry(lease, datetime.now(UTC) + self._lease), ()))
+
     async def read_on(self, lease: Lease) -> Backlog:
         """Read what waits in a stream now."""
-        backlogs = await self._store.read(lambda tx: lanes.backlog(tx, [lease.stream_key], PAGE))
-        return backlogs[lease.stream_key]
+        now = datetime.now(UTC)
+
+        def read(tx: Connection) -> Backlog:
+            self.breaker.refresh(tx, now)
+            return lanes.backlog(tx, [lease.stream_key], PAGE)[lease.stream_key]
+
+        return await self._store.read(read)
 
     async def look_afresh(self, lease: Lease) -> StoredOrder | None:
         """Read links, and the order of a stream, as they are now."""
@@ -146,20 +153,19 @@ class Deliverer:
         connected = self._erps.get(name)
         return None if connected is None else await connected.erp()
 
-    def links(self, name: str) -> Mapping[str, Mapping[str, str]]:
-        """Return the reference links of connection `name`."""
-        return self._references.known(name).links
-
     def missing(self, queued: QueuedMessage, plan: WorksOrder | None, connection: str) -> Missing | None:
         """Tell what must arrive before `queued` can be sent."""
         return missing_for(queued, plan, self._references.units(connection))
 
+    def context(self, queued: QueuedMessage, plan: WorksOrder, connection: str) -> PushContext:
+        """Gather what a push may draw on beside its message."""
+        return context_of(queued, plan, self._references.known(connection).links)
+
     def planned(
-        self, erp: Erp, queued: QueuedMessage, plan: WorksOrder, connection: str
+        self, erp: Erp, queued: QueuedMessage, plan: WorksOrder, context: PushContext, connection: str
     ) -> PlannedPush | Missing | Exempt:
         """Translate `queued` for its ERP. Raises MappingError."""
-        message = message_of(queued, plan, self._references.units(connection))
-        return erp.plan(message, context_of(queued, plan, self.links(connection)))
+        return erp.plan(message_of(queued, plan, self._references.units(connection)), context)
 
     async def wake(self, stream_keys: Sequence[str], delay: timedelta = timedelta(0)) -> None:
         """Put wake-ups on the queue; without the queue the sweep does it."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.identity import message_id
 from shared.domain.message import MessageState
-from shared.domain.stream_rules import barred_by, retry_wait
+from shared.domain.stream_rules import barred_by, in_vain, retry_wait
 from shared.domain.verdict import Verdict
 from shared.domain.warning import Warning_, WarningKind
 from shared.erp.port import Exempt, Missing, PlannedPush
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.domain.message import QueuedMessage
-    from shared.erp.port import Advance, Erp
+    from shared.domain.works_order import WorksOrder
+    from shared.erp.port import Advance, Erp, PushContext
     from shared.flows.deliver import Deliverer
     from shared.store.lanes import Backlog, Lease
     from shared.store.orders import StoredOrder
@@ -66,11 +67,16 @@ class Unrecorded:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a lane ends before its stream is empty, and when to come back."""
+    """Why a lane ends before its stream is empty, and when to come back.
+
+    `rests`: not before, whoever wakes the stream. `halted`: because its connection takes nothing now.
+    """
 
     due_at: datetime | None
     failures: int = 0
     wake_after: timedelta | None = None
+    rests: bool = False
+    halted: bool = False
 
 
 EMPTY = Stop(None)
@@ -84,6 +90,7 @@ class Lane:
         self._lease = taken.lease
         self._backlog = taken.backlog
         self._order = taken.order
+        self._contexts: dict[str, PushContext] = {}
         self._parked = list(taken.backlog.parked)
         self._failures = taken.lease.failures  # in a row
         self._unrecorded = Unrecorded()
@@ -104,16 +111,20 @@ class Lane:
             raise LeaseLost("the lease ran out and could not be renewed") from error
 
     async def _run(self) -> None:
-        while True:
-            stop = await self._work_off(self._backlog.messages)
-            if stop is not None:
-                await self._release(stop)
-                return
-            if len(self._backlog.messages) == PAGE:
-                await self._record()
-            elif await self._release(EMPTY):
-                return
+        while not await self._page():
             self._backlog = await self._deliverer.read_on(self._lease)
+
+    async def _page(self) -> bool:
+        """Work off what has been read. True = the stream is given back."""
+        self._contexts.clear()
+        with Heartbeat(self._deliverer.safe_seconds / 3, self._renew):
+            stop = await self._work_off(self._backlog.messages)
+        if stop is not None:
+            return await self._release(stop)
+        if len(self._backlog.messages) < PAGE:
+            return await self._release(EMPTY)
+        await self._record()
+        return False
 
     async def _work_off(self, messages: Sequence[QueuedMessage]) -> Stop | None:
         for queued in messages:
@@ -140,7 +151,7 @@ class Lane:
             return None
         if isinstance(push, PlannedPush):
             halted_until = await self._deliverer.breaker.may_send(name)
-            waits = None if halted_until is None else Stop(halted_until, self._failures)
+            waits = None if halted_until is None else Stop(halted_until, self._failures, halted=True)
             return waits or await self._send(erp, queued, push)
         if isinstance(push, Missing):
             return self._hold(queued, push)
@@ -153,6 +164,7 @@ class Lane:
         if not isinstance(push, Missing) or push.kind == PARKED:
             return push
         self._order = await self._deliverer.look_afresh(self._lease)
+        self._contexts.clear()
         return self._translated(erp, queued)
 
     def _translated(self, erp: Erp, queued: QueuedMessage) -> PlannedPush | Missing | Exempt:
@@ -164,7 +176,15 @@ class Lane:
         barred = barred_by(queued.kind, queued.operation_id, self._parked)
         if barred is not None:
             return Missing(PARKED, str(barred))
-        return self._deliverer.planned(erp, queued, plan, name)
+        return self._deliverer.planned(erp, queued, plan, self._context(queued, plan), name)
+
+    def _context(self, queued: QueuedMessage, plan: WorksOrder) -> PushContext:
+        """Gather what a push may draw on beside its message: within a page the same for all of one operation."""
+        context = self._contexts.get(queued.operation_id)
+        if context is None:
+            context = self._deliverer.context(queued, plan, self._lease.connection)
+            self._contexts[queued.operation_id] = context
+        return context
 
     async def _send(self, erp: Erp, queued: QueuedMessage, push: PlannedPush) -> Stop | None:
         """Do the push step by step; every step's intent is on disk before it, its outcome after it."""
@@ -174,8 +194,7 @@ class Lane:
             fate = await self._record(intent=queued.sequence)
             if fate is Recorded.VOIDED:
                 return None
-            with Heartbeat(self._deliverer.safe_seconds / 3, self._renew):
-                advance = await erp.advance(push, progress, attempts)
+            advance = await erp.advance(push, progress, attempts)
             self._note(queued, advance, attempts + 1)
             decision, progress = advance.decision, advance.progress
             if decision.verdict is Verdict.DONE and advance.finished:
@@ -195,33 +214,34 @@ class Lane:
             self._unrecorded.outcomes = [Outcome(queued.sequence, MessageState.PENDING, attempts, progress)]
 
     async def _record(self, intent: int | None = None, release: Release | None = None) -> Recorded:
-        """Commit what has happened since the last time. From then on the lease lasts its full length again."""
-        asked_at = asyncio.get_running_loop().time()
-        fate = await self._deliverer.record(self._lease, self._unrecorded, intent, release)
-        self._limit.reschedule(asked_at + self._deliverer.safe_seconds)
-        return fate
+        """Commit what has happened since the last time, and what is to happen next."""
+        return await self._deliverer.record(self._lease, self._unrecorded, intent, release)
 
     async def _renew(self) -> None:
-        """Prolong the lease while a call is outstanding. If that cannot be done, the lane ends when the lease does."""
+        """Prolong the lease. If that cannot be done, the lane ends when the lease does."""
         asked_at = asyncio.get_running_loop().time()
         with contextlib.suppress(StoreUnavailable, LeaseLost):
-            await self._deliverer.record(self._lease, Unrecorded())
+            await self._deliverer.renew(self._lease)
             self._limit.reschedule(asked_at + self._deliverer.safe_seconds)
 
-    async def _wait(self, queued: QueuedMessage, advance: Advance, attempts: int) -> Stop:
-        """Retry or halt: the message stays where it is, the stream comes back later."""
+    async def _wait(self, queued: QueuedMessage, advance: Advance, attempts: int) -> Stop | None:
+        """Retry or halt: the message stays where it is, the stream comes back later. None: parked, go on."""
         decision = advance.decision
+        halted_until = None
+        if decision.verdict is Verdict.HALT or not decision.spends_attempt:
+            halted_until = await self._deliverer.breaker.failed(self._lease.connection, decision)
+        if halted_until is None and in_vain(decision, self._failures):
+            reason = f"given up after {self._failures + 1} tries without an answer: {decision.reason}"
+            self._park(queued, reason, attempts, advance)
+            return None
         spent = attempts + 1 if decision.spends_attempt else attempts
         self._unrecorded.outcomes.append(
             Outcome(queued.sequence, MessageState.PENDING, spent, advance.progress, decision.reason)
         )
-        halted_until = None
-        if decision.verdict is Verdict.HALT or not decision.spends_attempt:
-            halted_until = await self._deliverer.breaker.failed(self._lease.connection, decision)
         if halted_until is not None:
-            return Stop(halted_until, self._failures)
+            return Stop(halted_until, self._failures, halted=True)
         wait = retry_wait(self._failures, random.random(), decision.after)  # noqa: S311 - jitter, not a secret
-        return Stop(datetime.now(UTC) + wait, self._failures + 1, wake_after=wait)
+        return Stop(datetime.now(UTC) + wait, self._failures + 1, wake_after=wait, rests=True)
 
     def _note(self, queued: QueuedMessage, advance: Advance, attempt: int) -> None:
         """Keep the evidence of an attempt and log it in one line."""
@@ -293,6 +313,7 @@ class Lane:
         )
         self._unrecorded.warnings.append(self._warning(WarningKind.MESSAGE_PARKED, queued, reason))
         self._parked.append((queued.kind, queued.operation_id))
+        self._failures = 0
 
     def _conclude(self, queued: QueuedMessage, state: MessageState, reason: str) -> None:
         self._unrecorded.outcomes.append(
@@ -311,11 +332,11 @@ class Lane:
         )
 
     async def _release(self, stop: Stop) -> bool:
-        """Give the stream back. False if new messages came in: the lease is still ours, go on."""
+        """Give the stream back. False if there is more to do by now: the lease is still ours, go on."""
         seen = self._backlog.next_sequence if stop is EMPTY else None
-        release = Release(stop.due_at, stop.failures, self._head, seen)
-        fate = await self._record(release=release)
-        if fate is Recorded.MORE:
+        release = Release(stop.due_at, stop.failures, self._head, seen, stop.rests, stop.halted)
+        if await self._record(release=release) is Recorded.MORE:
+            self._deliverer.breaker.forget()
             return False
         if stop.wake_after is not None:
             await self._deliverer.wake([self._lease.stream_key], stop.wake_after)

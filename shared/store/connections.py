@@ -10,7 +10,7 @@ from sqlalchemy import and_, insert, or_, select, update
 from shared.store.tables import connection_state, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -72,6 +72,17 @@ def resume(connection: Connection, name: str, due_at: datetime) -> bool:
     waiting = and_(stream.c.connection == name, stream.c.due_at > due_at, stream.c.lease_owner.is_(None))
     connection.execute(update(stream).values(due_at=due_at, failures=0).where(waiting))
     return True
+
+
+def still_halted(connection: Connection, names: Collection[str]) -> set[str]:
+    """Return those of the connections that are halted, or being probed, for as long as this transaction lasts.
+
+    The rows are written as they are, so that the end of a halt and who gives up because of it take turns.
+    """
+    mine = connection_state.c.connection.in_(names)
+    connection.execute(update(connection_state).values(failures=connection_state.c.failures).where(mine))
+    halted = select(connection_state.c.connection).where(mine, connection_state.c.halted_until.is_not(None))
+    return set(connection.scalars(halted))
 
 
 def claim_probe(connection: Connection, name: str, seen: datetime, until: datetime) -> bool:

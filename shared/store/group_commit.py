@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class GroupCommit[T, R]:
     """Runs `commit` over all items that have gathered; at most `largest` items in one go.
 
-    A group that fails is tried again one item at a time, so one caller's trouble is not its neighbours'.
+    A group that fails is tried again in halves, so that one caller's trouble ends up with that caller.
     """
 
     def __init__(self, commit: Callable[[Sequence[T]], Awaitable[Sequence[R]]], largest: int = 256) -> None:
@@ -51,8 +51,9 @@ class GroupCommit[T, R]:
 
     async def _settle_apart(self, group: list[tuple[T, asyncio.Future[R]]], error: Exception) -> None:
         if len(group) > 1 and not getattr(error, "concerns_all", False):
-            for member in group:
-                await self._settle([member])
+            half = len(group) // 2
+            await self._settle(group[:half])
+            await self._settle(group[half:])
             return
         for _, future in group:
             if not future.done():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from shared.domain.message import MessageState, Progress
-from shared.store.bulk import insert_rows, on_rows, update_rows
+from shared.errors import LeaseLost
+from shared.store.bulk import alone, insert_tuples, on_rows, update_rows, update_tuples
+from shared.store.connections import still_halted
 from shared.store.lanes import Lease, marks_of, progress_row
 from shared.store.outbox import OPEN
 from shared.store.tables import connection_state, delivery_attempt, outbound_message, stream
@@ -18,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Executable, Subquery
+    from sqlalchemy import ColumnElement, Connection, Executable, Subquery
 
     from shared.store.bulk import Shape
 
+DELIVERY_NOTED_EVERY = timedelta(seconds=5)
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+
+class Outcome(NamedTuple):
     """What became of one message for now. `state` PENDING = still to be done, from `progress` on."""
 
     sequence: int
@@ -36,8 +39,7 @@ class Outcome:
     waits_for_value: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One call to the ERP, as evidence. Secrets are gone before it gets here."""
 
     sequence: int
@@ -54,25 +56,30 @@ class Attempt:
     reply: str
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """Give the stream back. `due_at` None = nothing to do by the clock.
 
     `seen_sequence`: keep the lease instead if messages came in after it (None: give it back in any case).
+    `rests`: nobody may take the stream before `due_at`, whoever wakes it. `halted`: it is given back because its
+    connection takes nothing; keep the lease instead if that is over.
     """
 
     due_at: datetime | None
     failures: int
     head: int  # sequence of the first message still open
     seen_sequence: int | None
+    rests: bool = False
+    halted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What one lease holder records in one go: an outcome, the next intent, evidence, and perhaps the release."""
+class Entry(NamedTuple):
+    """What one lease holder records in one go: an outcome, the next intent, evidence, and perhaps the release.
+
+    `until` None = the lease lasts as long as it did.
+    """
 
     lease: Lease
-    until: datetime
+    until: datetime | None = None
     outcomes: Sequence[Outcome] = ()
     intent: int | None = None  # sequence of the message about to be sent
     attempts: Sequence[Attempt] = ()
@@ -83,160 +90,155 @@ class Recorded(StrEnum):
     """What became of an entry. Only after `ok` may the message named as intent be sent."""
 
     OK = "ok"
-    LOST = "lost"  # another worker holds the stream now
     VOIDED = "voided"  # the message named as intent was taken back meanwhile: go on with the next
-    MORE = "more"  # not released: messages came in since the stream was read, and the lease is still ours
+    MORE = "more"  # not released: there is more to do than the holder has seen, and the lease is still ours
 
 
 def record(connection: Connection, entries: Sequence[Entry], worker: str, now: datetime) -> list[Recorded]:
-    """Write all entries whose lease still holds, in one go; return what became of each."""
-    holding = _renew(connection, entries)
-    valid = [entry for entry in entries if holding.get(entry.lease.stream_key) == entry.lease.token]
-    voided = _voided_intents(connection, valid)
-    _write_outcomes(connection, valid, now)
-    _write_intents(connection, valid, now)
-    _write_attempts(connection, valid, worker)
-    _write_deliveries(connection, valid, now)
-    overtaken = _release(connection, valid, now)
-    return [_fate(entry, holding, voided, overtaken) for entry in entries]
+    """Write all entries in one go; return what became of each.
+
+    Raises:
+        LeaseLost: an entry's lease holds no more. Nothing of this transaction may stand: the caller lets it be
+            rolled back and records the other entries anew.
+    """
+    _write_leases(connection, entries)
+    _write_outcomes(connection, entries, now)
+    _write_intents(connection, entries, now)
+    _write_attempts(connection, entries, worker)
+    _write_deliveries(connection, entries, now)
+    voided = _voided_intents(connection, entries)
+    overtaken = _release(connection, entries, now)
+    return [_fate(entry, voided, overtaken) for entry in entries]
 
 
-def _fate(
-    entry: Entry, holding: Mapping[str, int], voided: set[tuple[str, int]], overtaken: set[str]
-) -> Recorded:
-    if holding.get(entry.lease.stream_key) != entry.lease.token:
-        return Recorded.LOST
-    if entry.release is not None and entry.lease.stream_key in overtaken:
+def _fate(entry: Entry, voided: set[tuple[str, int]], overtaken: set[str]) -> Recorded:
+    stream_key = entry.lease.stream_key
+    if entry.release is not None and stream_key in overtaken:
         return Recorded.MORE
-    return Recorded.VOIDED if (entry.lease.stream_key, entry.intent) in voided else Recorded.OK
+    return Recorded.VOIDED if (stream_key, entry.intent) in voided else Recorded.OK
+
+
+ENTRY: Shape = {
+    "stream_key": stream.c.stream_key.type,
+    "lease_token": stream.c.lease_token.type,
+    "lease_until": stream.c.lease_until.type,
+    "intent": outbound_message.c.sequence.type,
+}
+
+
+def _rows_of(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [
+        {
+            "stream_key": entry.lease.stream_key,
+            "lease_token": entry.lease.token,
+            "lease_until": entry.until,
+            "intent": entry.intent,
+        }
+        for entry in entries
+    ]
+
+
+def _write_leases(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Prolong leases, or leave them as they are: either way whoever takes one over waits for this transaction."""
+    if any(entry.until is not None for entry in entries) or not alone(connection):
+        _prolong(connection, _rows_of(entries))
 
 
 def _voided_intents(connection: Connection, entries: Sequence[Entry]) -> set[tuple[str, int]]:
-    """Find intents for messages that a correction took out since their stream was read."""
-    rows = [
-        {"stream_key": entry.lease.stream_key, "sequence": entry.intent}
-        for entry in entries
-        if entry.intent is not None
-    ]
-    return {(row.stream_key, row.sequence) for row in _voided_among(connection, rows)} if rows else set()
+    """Find intents for messages that a correction took out meanwhile. Raises LeaseLost if a lease holds no more."""
+    found = _still_held(connection, _rows_of(entries)).all()
+    held = {(row.stream_key, row.lease_token) for row in found}
+    for entry in entries:
+        if (entry.lease.stream_key, entry.lease.token) not in held:
+            raise LeaseLost(f"stream {entry.lease.stream_key} was taken over")
+    return {(row.stream_key, row.intent) for row in found if row.state == MessageState.VOIDED}
 
 
-PLACE: Shape = {name: outbound_message.c[name].type for name in ("stream_key", "sequence")}
-LEASED: Shape = {name: stream.c[name].type for name in ("stream_key", "lease_token", "lease_until")}
+def _same_lease(given: Subquery) -> ColumnElement[bool]:
+    same = and_(stream.c.stream_key == given.c.stream_key, stream.c.lease_token == given.c.lease_token)
+    return and_(same, stream.c.lease_owner.is_not(None))  # a stream given back is nobody's
 
 
-@on_rows(PLACE)
-def _voided_among(given: Subquery) -> Executable:
-    table = outbound_message
-    same = and_(table.c.stream_key == given.c.stream_key, table.c.sequence == given.c.sequence)
-    voided = select(table.c.stream_key, table.c.sequence).join(given, same)
-    return voided.where(table.c.state == MessageState.VOIDED)
-
-
-def _renew(connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
-    """Prolong the leases that still hold; return the token of every stream that is held by one of `entries`."""
-    rows = [
-        {"stream_key": entry.lease.stream_key, "lease_token": entry.lease.token, "lease_until": entry.until}
-        for entry in entries
-    ]
-    _prolong(connection, rows)
-    return {row.stream_key: row.lease_token for row in _still_held(connection, rows)}
-
-
-@on_rows(LEASED)
+@on_rows(ENTRY)
 def _prolong(given: Subquery) -> Executable:
-    same = and_(stream.c.stream_key == given.c.stream_key, stream.c.lease_token == given.c.lease_token)
-    return update(stream).values(lease_until=given.c.lease_until, due_at=given.c.lease_until).where(same)
+    longer = {
+        "lease_until": func.coalesce(given.c.lease_until, stream.c.lease_until),
+        "due_at": func.coalesce(given.c.lease_until, stream.c.due_at),
+    }
+    return update(stream).values(longer).where(_same_lease(given))
 
 
-@on_rows(LEASED)
+@on_rows(ENTRY)
 def _still_held(given: Subquery) -> Executable:
-    same = and_(stream.c.stream_key == given.c.stream_key, stream.c.lease_token == given.c.lease_token)
-    return select(stream.c.stream_key, stream.c.lease_token).join(given, same)
+    table = outbound_message
+    announced = and_(table.c.stream_key == given.c.stream_key, table.c.sequence == given.c.intent)
+    found = select(stream.c.stream_key, stream.c.lease_token, given.c.intent, table.c.state)
+    return found.select_from(given.join(stream, _same_lease(given)).outerjoin(table, announced))
+
+
+PLACE = ("stream_key", "sequence")
+OUTCOME = ("stream_key", *Outcome._fields, "finished_at", "intent_at")
+INTENT = (*PLACE, "intent_at")
+ATTEMPT = ("stream_key", "worker", *Attempt._fields)
 
 
 def _write_outcomes(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
     rows = [
-        {
-            "stream_key": entry.lease.stream_key,
-            "sequence": outcome.sequence,
-            "state": outcome.state,
-            "attempts": outcome.attempts,
-            "progress": progress_row(outcome.progress),
-            "intent_at": None,
-            "finished_at": None if outcome.state in OPEN else now,
-            "reason": outcome.reason,
-            "waits_for_kind": outcome.waits_for_kind,
-            "waits_for_value": outcome.waits_for_value,
-        }
+        (
+            entry.lease.stream_key,
+            *outcome._replace(progress=progress_row(outcome.progress)),  # type: ignore[arg-type]  # as it is stored
+            None if outcome.state in OPEN else now,
+            None,
+        )
         for entry in entries
         for outcome in entry.outcomes
     ]
     # a correction may have voided a message its lane had not yet announced: that stands
-    update_rows(connection, outbound_message, ["stream_key", "sequence"], rows, "state", OPEN)
+    update_tuples(connection, outbound_message, PLACE, OUTCOME, rows, "state", OPEN)
 
 
 def _write_intents(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
-    rows = [
-        {"stream_key": entry.lease.stream_key, "sequence": entry.intent, "intent_at": now}
-        for entry in entries
-        if entry.intent is not None
-    ]
-    update_rows(connection, outbound_message, ["stream_key", "sequence"], rows, "state", OPEN)
+    rows = [(entry.lease.stream_key, entry.intent, now) for entry in entries if entry.intent is not None]
+    update_tuples(connection, outbound_message, PLACE, INTENT, rows, "state", OPEN)
 
 
 def _write_attempts(connection: Connection, entries: Sequence[Entry], worker: str) -> None:
-    rows = [
-        {
-            "stream_key": entry.lease.stream_key,
-            "sequence": attempt.sequence,
-            "attempt": attempt.attempt,
-            "step": attempt.step,
-            "worker": worker,
-            "started_at": attempt.started_at,
-            "duration_ms": attempt.duration_ms,
-            "method": attempt.method,
-            "url": attempt.url,
-            "status": attempt.status,
-            "verdict": attempt.verdict,
-            "reason": attempt.reason,
-            "request": attempt.request,
-            "reply": attempt.reply,
-        }
-        for entry in entries
-        for attempt in entry.attempts
-    ]
-    insert_rows(connection, delivery_attempt, rows)
+    rows = [(entry.lease.stream_key, worker, *attempt) for entry in entries for attempt in entry.attempts]
+    insert_tuples(connection, delivery_attempt, ATTEMPT, rows)
 
 
 def _write_deliveries(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
-    """Note per connection that it works."""
-    done = (
-        entry for entry in entries if any(outcome.state is MessageState.DONE for outcome in entry.outcomes)
-    )
-    names = {entry.lease.connection for entry in done}
-    for name in sorted(names):
-        connection.execute(
-            update(connection_state).values(last_delivery_at=now).where(connection_state.c.connection == name)
-        )
+    """Note per connection that it works; not every time, because all workers would queue for that one row."""
+    names = {
+        entry.lease.connection
+        for entry in entries
+        if any(outcome.state is MessageState.DONE for outcome in entry.outcomes)
+    }
+    if names:
+        stale = now - DELIVERY_NOTED_EVERY
+        _note_delivery(connection, [{"connection": name} for name in sorted(names)], now=now, stale=stale)
+
+
+@on_rows({"connection": connection_state.c.connection.type})
+def _note_delivery(given: Subquery) -> Executable:
+    noted = connection_state.c.last_delivery_at
+    now, stale = bindparam("now", type_=noted.type), bindparam("stale", type_=noted.type)
+    mine = update(connection_state).where(connection_state.c.connection == given.c.connection)
+    return mine.values(last_delivery_at=now).where(or_(noted.is_(None), noted < stale))
 
 
 def _release(connection: Connection, entries: Sequence[Entry], now: datetime) -> set[str]:
     """Give streams back; return those that stay leased because there is more to do than their holder has seen.
 
-    More is a new message, or an earlier one that a person has put back meanwhile; the head never passes that.
+    More is a new message, an earlier one that a person has put back meanwhile (the head never passes that), or a
+    connection that takes messages again.
     """
     releases = {entry.lease.stream_key: entry.release for entry in entries if entry.release is not None}
     if not releases:
         return set()
-    seen = {
-        key: release.seen_sequence for key, release in releases.items() if release.seen_sequence is not None
-    }
-    marks = marks_of(connection, list(seen))
-    overtaken = {row.stream_key for row in marks if row.next_sequence != seen[row.stream_key]}
-    heads = [{"stream_key": key, "head": release.head} for key, release in releases.items()]
-    put_back = {row.stream_key: row.first for row in _open_before(connection, heads)}
-    overtaken |= put_back.keys() & seen.keys()
+    put_back = _put_back(connection, releases)
+    overtaken = _grown(connection, releases) | _no_longer_halted(connection, entries)
+    overtaken |= {key for key in put_back if releases[key].seen_sequence is not None}
     rows = [
         _released(key, release, put_back.get(key), now)
         for key, release in releases.items()
@@ -250,11 +252,38 @@ def _released(key: str, release: Release, put_back: int | None, now: datetime) -
     return {
         "stream_key": key,
         "lease_owner": None,
-        "lease_until": None,
+        "lease_until": release.due_at if release.rests else None,
         "due_at": release.due_at if put_back is None else min(release.due_at or now, now),
         "failures": release.failures,
         "head": release.head if put_back is None else put_back,
     }
+
+
+def _grown(connection: Connection, releases: Mapping[str, Release]) -> set[str]:
+    """Find streams that have got messages their holder has not seen."""
+    seen = {key: held.seen_sequence for key, held in releases.items() if held.seen_sequence is not None}
+    if not seen:
+        return set()
+    return {
+        row.stream_key
+        for row in marks_of(connection, list(seen))
+        if row.next_sequence != seen[row.stream_key]
+    }
+
+
+def _no_longer_halted(connection: Connection, entries: Sequence[Entry]) -> set[str]:
+    """Find streams given back for a halt that is over: its end has woken who was waiting then, and nobody after."""
+    waiting = [entry.lease for entry in entries if entry.release is not None and entry.release.halted]
+    if not waiting:
+        return set()
+    halted = still_halted(connection, {lease.connection for lease in waiting})
+    return {lease.stream_key for lease in waiting if lease.connection not in halted}
+
+
+def _put_back(connection: Connection, releases: Mapping[str, Release]) -> dict[str, int]:
+    """Find open messages before the new heads: a person has put them back."""
+    heads = [{"stream_key": key, "head": release.head} for key, release in releases.items()]
+    return {row.stream_key: row.first for row in _open_before(connection, heads)}
 
 
 @on_rows({name: stream.c[name].type for name in ("stream_key", "head")})

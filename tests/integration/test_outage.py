@@ -9,6 +9,7 @@ from devhost.azurite import Azurite
 from functions.http_events import receive_events
 from functions.queue_triggers import record_floor_events
 from shared.domain.identity import order_key
+from shared.domain.stream_rules import SILENT_TRIES
 from shared.flows.sweep import sweep
 from shared.queues.envelope import FLOOR_QUEUE
 from shared.store import outbox
@@ -57,6 +58,7 @@ def past(here):
         halted = connection_state.c.halted_until.is_not(None)
         tx.execute(update(connection_state).values(halted_until=now).where(halted))
         tx.execute(update(stream).values(due_at=now).where(stream.c.due_at.is_not(None)))
+        tx.execute(update(stream).values(lease_until=now).where(stream.c.lease_owner.is_(None)))
 
     here.store.write_now(work)
     here.deliverer.breaker._read_at = datetime.min.replace(tzinfo=UTC)
@@ -104,9 +106,31 @@ async def test_429_waits_as_long_as_the_erp_asks(plant, plain_erp):
     assert {(row.state, row.attempts) for row in messages(plant)} == {
         ("pending", 0)
     }  # being busy is no fault
+    plain_erp.faults(script=[])
+    before = plain_erp.report()["calls"]
+    await deliver_all(plant)  # a wake-up that comes twice, or too early
+    assert plain_erp.report()["calls"] == before
     past(plant)
     await deliver_all(plant)
     assert_books_agree(plant, plain_erp, [ORDER])
+
+
+async def test_a_message_that_is_never_answered_is_parked_in_the_end(plant, plain_erp):
+    """The ERP answers everybody else: this one may always take longer than we wait, and a person must look."""
+    silent = {"match": f"{ORDER}/results", "do": "drop_before_effect", "times": 1000}
+    plain_erp.faults(script=[silent])
+    await post(report(), *(report(order) for order in ORDERS[1:]))
+    for number in range(SILENT_TRIES):
+        assert states(plant, ORDER)["pending"] > 0, number
+        await post(report(ORDERS[1], number))  # somebody else is answered in between
+        await deliver_all(plant)
+        past(plant)
+    (parked,) = [row for row in messages(plant, ORDER) if row.state == "parked"]
+    assert (parked.kind, parked.attempts) == ("production.reported", 0)
+    assert f"{SILENT_TRIES} tries without an answer" in parked.reason
+    (shown,) = warnings_of(plant, "message_parked")
+    assert shown.order_number == ORDER
+    assert states(plant, ORDERS[1]) == {"done": 2 + 1 + SILENT_TRIES}
 
 
 async def test_503_is_tried_again_after_a_look(plant, plain_erp):

@@ -60,7 +60,7 @@ async def test_one_bad_item_fails_alone():
     group = GroupCommit(committer)
     results = await asyncio.gather(*(group.submit(number) for number in (1, 3, 5)), return_exceptions=True)
     assert [results[0], str(results[1]), results[2]] == [2, "three", 10]
-    assert committer.groups == [[1, 3, 5], [1], [3], [5]]
+    assert committer.groups == [[1, 3, 5], [1], [3, 5], [3], [5]]
 
 
 async def test_trouble_that_concerns_all_is_not_tried_one_by_one():

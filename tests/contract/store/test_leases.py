@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.message import MessageKind, MessageState, Progress
 from shared.errors import LeaseLost
-from shared.store import lanes, leases, outbox, outcomes
+from shared.store import connections, lanes, leases, outbox, outcomes
 from shared.store.outcomes import Attempt, Recorded
 from tests.contract.store.streams import (
     KEY,
@@ -46,7 +46,8 @@ def test_an_expired_lease_is_free_and_its_token_is_worthless(started):
     old = take(started)[KEY]
     new = take(started, owner="two", now=AFTER, until=AFTER + timedelta(seconds=60))[KEY]
     assert new.token > old.token
-    assert note(started, old, outcome(1)) is Recorded.LOST
+    with pytest.raises(LeaseLost):
+        note(started, old, outcome(1))
     assert messages(started)[1].state == "pending"
     assert note(started, new, outcome(1)) is Recorded.OK
     assert messages(started)[1].state == "done"
@@ -56,24 +57,59 @@ def test_a_lost_lease_records_nothing_at_all(started):
     old = take(started)[KEY]
     take(started, owner="two", now=AFTER, until=AFTER + timedelta(seconds=60))
     held_until = row_of(started).lease_until
-    fate = note(started, old, intent=1, release=release(4), until=AFTER + timedelta(days=1))
-    assert fate is Recorded.LOST
+    with pytest.raises(LeaseLost):
+        note(started, old, intent=1, release=release(4), until=AFTER + timedelta(days=1))
     assert (row_of(started).lease_until, row_of(started).lease_owner) == (held_until, "two")
     assert messages(started)[1].intent_at is None
 
 
-def test_one_lost_lease_does_not_spoil_the_records_of_others(started):
+def test_a_lost_lease_takes_back_what_others_recorded_with_it(started):
+    """Who shares a transaction with it records again without it: `GroupCommit` does."""
     record(started, event("c", STARTED, 0, order="WO-2"))
     mine = take(started, KEY)[KEY]
     other = next(iter(take(started, event("c", STARTED, 0, order="WO-2").order_key, owner="two").values()))
     stale = lanes.Lease(KEY, mine.token - 1, "acme", "WO-1", 0)
-    entries = [outcomes.Entry(lease, LATER, [outcome(1)]) for lease in (stale, other)]
-    fates = started.write_now(lambda tx: outcomes.record(tx, entries, "worker", NOW))
-    assert fates == [Recorded.LOST, Recorded.OK]
+    entries = [outcomes.Entry(lease, LATER, [outcome(1)]) for lease in (other, stale)]
+    with pytest.raises(LeaseLost, match=KEY):
+        started.write_now(lambda tx: outcomes.record(tx, entries, "worker", NOW))
+    assert messages(started, other.stream_key)[1].state == "pending"
 
 
-def test_recording_prolongs_the_lease(started):
+def test_what_is_given_back_is_nobodys(started):
     lease = take(started)[KEY]
+    note(started, lease, release=release(1, due_at=AFTER))
+    with pytest.raises(LeaseLost):
+        note(started, lease, until=AFTER)
+    assert row_of(started).lease_until is None
+
+
+def test_a_stream_that_rests_is_not_taken_before_its_time(started):
+    lease = take(started)[KEY]
+    note(started, lease, release=outcomes.Release(AFTER, 1, 1, None, rests=True))
+    assert take(started, owner="two", now=AFTER - timedelta(milliseconds=1)) == {}
+    assert started.read_now(lambda tx: lanes.due_streams(tx, AFTER, 10)) == []
+    later = AFTER + timedelta(milliseconds=1)
+    assert started.read_now(lambda tx: lanes.due_streams(tx, later, 10)) == [KEY]
+    assert list(take(started, owner="two", now=later)) == [KEY]
+
+
+def test_who_gives_up_because_of_a_halt_that_is_over_goes_on(started):
+    given_up = outcomes.Release(AFTER, 0, 1, None, halted=True)
+    started.write_now(lambda tx: connections.ensure(tx, ["acme"]))
+    lease = take(started)[KEY]
+    started.write_now(lambda tx: connections.halt(tx, "acme", AFTER, "away", 1))
+    started.write_now(lambda tx: connections.resume(tx, "acme", NOW))
+    assert note(started, lease, release=given_up) is Recorded.MORE
+    assert row_of(started).lease_owner == "one"
+    started.write_now(lambda tx: connections.halt(tx, "acme", AFTER, "away", 1))
+    assert note(started, lease, release=given_up) is Recorded.OK
+    assert (row_of(started).lease_owner, row_of(started).due_at) == (None, AFTER)
+
+
+def test_recording_prolongs_the_lease_where_that_is_wanted(started):
+    lease = take(started)[KEY]
+    note(started, lease, outcome(1), until=None)
+    assert (row_of(started).lease_until, row_of(started).due_at) == (LATER, LATER)
     note(started, lease, until=AFTER)
     assert (row_of(started).lease_until, row_of(started).due_at) == (AFTER, AFTER)
     assert take(started, owner="two", now=LATER + timedelta(milliseconds=1)) == {}
