@@ -10,19 +10,22 @@ from __future__ import annotations
 import asyncio
 import base64
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from shared.domain.verdict import Reply, ReplyKind, Verdict
+from shared.erp import assertion, oauth1
 from shared.erp.client import Request
+from shared.erp.cookies import Cookies
 from shared.erp.reply import ReplyFacts, judged
 from shared.mapping.body_out import encode_form
-from shared.mapping.conversions import NO_TABLES, text
+from shared.mapping.conversions import NO_TABLES, decimal, text
 from shared.profiles.model import (
     BasicAuth,
     BearerAuth,
     ClientCredentialsAuth,
     HeaderAuth,
     NoAuth,
+    OAuth1Auth,
     SessionAuth,
 )
 
@@ -33,12 +36,22 @@ if TYPE_CHECKING:
     from shared.erp.client import HttpReply
     from shared.erp.secrets import Secrets
     from shared.mapping.conversions import Raw
+    from shared.mapping.expressions import Expression
     from shared.profiles.model import Auth, Call, Connection
 
     type Facts = dict[str, Any]
 
 EARLY_SECONDS = 30  # a token this near to its end is replaced before it is used
 DEFAULT_TOKEN_SECONDS = 3600
+UNAUTHORISED = 401
+
+
+class Granted(NamedTuple):
+    """What a log-in gave: headers for every call, for how many seconds (None: until refused), and its facts."""
+
+    headers: dict[str, str]
+    lasts: float | None = None
+    login: Facts = {}  # noqa: RUF012 - never changed
 
 
 class LoginFailed(Exception):  # noqa: N818 - an outcome that is carried up, not a fault of ours
@@ -72,8 +85,10 @@ class Desk(Protocol):
 class Authenticator(Protocol):
     """Credentials for calls."""
 
-    async def headers(self) -> dict[str, str]:
-        """Return the headers that say who we are.
+    login: Facts
+
+    async def headers(self, request: Request) -> dict[str, str]:
+        """Return the headers that say who we are to `request`. What a log-in told is in `login` from then on.
 
         Raises:
             LoginFailed: there is no way to be anybody now.
@@ -81,7 +96,11 @@ class Authenticator(Protocol):
         ...
 
     async def renew(self, refused: dict[str, str]) -> bool:
-        """After a 401 to `refused` headers: tell whether others can be had."""
+        """After `refused` headers were refused: tell whether others can be had."""
+        ...
+
+    async def refuses(self, reply: HttpReply) -> bool:
+        """Tell whether `reply` says that it does not know who we are."""
         ...
 
 
@@ -89,36 +108,68 @@ class Fixed:
     """Credentials that are the same for every call: none, basic, a key in a header, a bearer token."""
 
     def __init__(self, desk: Desk, make: Callable[[Facts], dict[str, str]]) -> None:
+        self.login: Facts = {}
         self._desk = desk
         self._make = make
         self._headers: dict[str, str] | None = None
 
-    async def headers(self) -> dict[str, str]:
+    async def headers(self, request: Request) -> dict[str, str]:
         """Return the headers, made once."""
-        if self._headers is None:
-            self._headers = self._make(await self._desk.connection_facts())
-        return self._headers
+        return await self._made()
 
     async def renew(self, refused: dict[str, str]) -> bool:
         """Ask the vault again: somebody may have rotated the secret."""
         if await self._desk.secrets.renewed():
             self._headers = None
-        return await self.headers() != refused
+        return await self._made() != refused
+
+    async def refuses(self, reply: HttpReply) -> bool:
+        """Tell whether it is a 401."""
+        return is_unauthorised(reply)
+
+    async def _made(self) -> dict[str, str]:
+        if self._headers is None:
+            self._headers = self._make(await self._desk.connection_facts())
+        return self._headers
+
+
+class Signed:
+    """Credentials made anew for every call, by signing it."""
+
+    def __init__(self, desk: Desk, auth: OAuth1Auth) -> None:
+        self.login: Facts = {}
+        self._desk = desk
+        self._auth = auth
+
+    async def headers(self, request: Request) -> dict[str, str]:
+        """Return the signature of `request`."""
+        keys = oauth1.keys_of(self._auth, await self._desk.connection_facts())
+        return {"Authorization": oauth1.authorization(keys, request, self._desk.now())}
+
+    async def renew(self, refused: dict[str, str]) -> bool:
+        """Ask the vault again: somebody may have rotated a secret."""
+        return await self._desk.secrets.renewed()
+
+    async def refuses(self, reply: HttpReply) -> bool:
+        """Tell whether it is a 401."""
+        return is_unauthorised(reply)
 
 
 class Fetched:
     """Credentials the ERP hands out: OAuth tokens and sessions. One fetch serves all waiting calls."""
 
     def __init__(
-        self, desk: Desk, fetch: Callable[[Desk], Awaitable[tuple[dict[str, str], float | None]]]
+        self, desk: Desk, fetch: Callable[[Desk], Awaitable[Granted]], refused: Expression | None = None
     ) -> None:
+        self.login: Facts = {}
         self._desk = desk
         self._fetch = fetch
+        self._refused = refused
         self._lock = asyncio.Lock()
         self._headers: dict[str, str] | None = None
         self._until: float | None = None
 
-    async def headers(self) -> dict[str, str]:
+    async def headers(self, request: Request) -> dict[str, str]:
         """Return the headers last fetched, or fetch new ones where they have run out."""
         headers = self._fresh()
         if headers is not None:
@@ -135,12 +186,19 @@ class Fetched:
                 await self._fetched()
         return True
 
+    async def refuses(self, reply: HttpReply) -> bool:
+        """Tell whether it is a 401, or what the profile says a session that has ended looks like."""
+        if self._refused is None or is_unauthorised(reply) or reply.kind is not ReplyKind.ANSWERED:
+            return is_unauthorised(reply)
+        seen = ReplyFacts(reply, self._desk.secrets.redacted)
+        return self._refused.holds(seen.over({"settings": {}, "login": self.login}))
+
     def _fresh(self) -> dict[str, str] | None:
         expired = self._until is not None and monotonic() >= self._until
         return None if expired else self._headers
 
     async def _fetched(self) -> dict[str, str]:
-        headers, lasts = await self._fetch(self._desk)
+        headers, lasts, self.login = await self._fetch(self._desk)
         self._headers = headers
         self._until = None if lasts is None else monotonic() + max(lasts - EARLY_SECONDS, 0)
         return headers
@@ -161,8 +219,10 @@ def authenticator(auth: Auth, desk: Desk) -> Authenticator:
             return Fixed(desk, lambda facts: {"Authorization": f"Bearer {auth.token(facts)}"})
         case ClientCredentialsAuth():
             return Fetched(desk, lambda desk: _client_credentials(auth, desk))
+        case OAuth1Auth():
+            return Signed(desk, auth)
         case SessionAuth():
-            return Fetched(desk, lambda desk: _session(auth, desk))
+            return Fetched(desk, lambda desk: _session(auth, desk), auth.refused)
 
 
 def basic(username: Raw, password: Raw) -> str:
@@ -170,62 +230,76 @@ def basic(username: Raw, password: Raw) -> str:
     return "Basic " + base64.b64encode(f"{text(username)}:{text(password)}".encode()).decode()
 
 
-async def _client_credentials(auth: ClientCredentialsAuth, desk: Desk) -> tuple[dict[str, str], float | None]:
+def is_unauthorised(reply: HttpReply) -> bool:
+    """Tell whether the ERP does not know who we are."""
+    return reply.kind is ReplyKind.ANSWERED and reply.status == UNAUTHORISED
+
+
+async def _client_credentials(auth: ClientCredentialsAuth, desk: Desk) -> Granted:
     facts = await desk.connection_facts()
-    reply = ReplyFacts(await desk.send_bare(_token_request(auth, facts)), desk.secrets.redacted)
-    body = _accepted(reply, facts, desk, "token request").get("body")
+    request = _token_request(auth, facts, desk.now())
+    reply = ReplyFacts(await desk.send_bare(request), desk.secrets.redacted)
+    body = accepted(reply, facts, desk, "token request").get("body")
     token = body.get("access_token") if isinstance(body, dict) else None
-    if not isinstance(token, str):
-        raise LoginFailed(_refused("token request: the reply has no access_token"))
+    if not isinstance(token, str) or not isinstance(body, dict):
+        raise LoginFailed(refused("token request: the reply has no access_token"))
     desk.secrets.hide(token)
-    lasts = float(body.get("expires_in") or DEFAULT_TOKEN_SECONDS)  # type: ignore[union-attr]
-    return {"Authorization": f"Bearer {token}"}, lasts
+    lasts = float(body.get("expires_in") or DEFAULT_TOKEN_SECONDS)
+    return Granted({"Authorization": f"Bearer {token}"}, lasts)
 
 
-def _token_request(auth: ClientCredentialsAuth, facts: Facts) -> Request:
-    identity, secret = auth.client_id(facts), auth.client_secret(facts)
-    scope = auth.scope(facts) if auth.scope else None
+def _token_request(auth: ClientCredentialsAuth, facts: Facts, now: datetime) -> Request:
+    url = auth.token_url(facts)
     form = {
         "grant_type": "client_credentials",
-        "scope": scope,
+        "scope": auth.scope(facts) if auth.scope else None,
         **{k: v(facts) for k, v in auth.extra.items()},
     }
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    if auth.credentials_in == "header":
+    identity = text(auth.client_id(facts)) or ""
+    secret = text(auth.client_secret(facts)) if auth.client_secret else None
+    if auth.assertion:
+        jwt = assertion.signed(auth.assertion, facts, identity, url, now)
+        form |= {"client_id": identity, "client_assertion_type": assertion.TYPE, "client_assertion": jwt}
+    elif auth.credentials_in == "header":
         headers["Authorization"] = basic(identity, secret)
     else:
         form |= {"client_id": identity, "client_secret": secret}
-    return Request("POST", auth.token_url(facts), headers, encode_form(form))
+    return Request("POST", url, headers, encode_form(form))
 
 
-async def _session(auth: SessionAuth, desk: Desk) -> tuple[dict[str, str], float | None]:
+async def _session(auth: SessionAuth, desk: Desk) -> Granted:
     facts = await desk.connection_facts()
-    reply = ReplyFacts(await desk.send_bare(desk.request(auth.call, facts)), desk.secrets.redacted)
-    _accepted(reply, facts, desk, "log-in", auth)
+    http = await desk.send_bare(desk.request(auth.call, facts))
+    reply = ReplyFacts(http, desk.secrets.redacted)
+    accepted(reply, facts, desk, "log-in", auth)
     login = {name: value(reply.over(facts)) for name, value in auth.capture.items()}
-    for value in login.values():
-        desk.secrets.hide(str(value))
     headers = {name: value({**facts, "login": login}) for name, value in auth.headers.items()}
-    for header in headers.values():
-        desk.secrets.hide(header.rpartition(" ")[2])
-    return headers, None
+    cookies = Cookies()
+    cookies.take(http.cookies if auth.cookies else ())
+    given = (value for value in login.values() if isinstance(value, str))  # a user's number is no secret
+    for secret in (*given, *cookies.values, *(header.rpartition(" ")[2] for header in headers.values())):
+        desk.secrets.hide(secret)
+    lasts = decimal(auth.lasts(reply.over(facts))) if auth.lasts else None
+    return Granted({**headers, **cookies.headers()}, None if lasts is None else float(lasts), login)
 
 
-def _accepted(
+def accepted(
     seen: ReplyFacts, facts: Facts, desk: Desk, what: str, auth: SessionAuth | None = None
 ) -> Facts:
     """Return the reply's facts, or raise: a refused log-in halts, any other failure comes back later."""
     rules = (*(auth.rules if auth else ()), *desk.connection.rules)
     decision = judged(seen, rules, facts, NO_TABLES, desk.now())
     if decision.verdict is Verdict.DONE:
-        accepted: Facts = seen.over(facts)["reply"]
-        return accepted
+        reply: Facts = seen.over(facts)["reply"]
+        return reply
     if decision.verdict is Verdict.RETRY:
         raise LoginFailed(
             Reply(ReplyKind.UNREACHABLE, 0, decision.after, reason=f"{what}: {decision.reason}")
         )
-    raise LoginFailed(_refused(f"{what}: {decision.reason}"))
+    raise LoginFailed(refused(f"{what}: {decision.reason}"))
 
 
-def _refused(reason: str) -> Reply:
-    return Reply(ReplyKind.ANSWERED, 401, stated=Verdict.HALT, reason=reason)
+def refused(reason: str) -> Reply:
+    """Return what a refused log-in means for whoever wanted to send: the connection halts."""
+    return Reply(ReplyKind.ANSWERED, UNAUTHORISED, stated=Verdict.HALT, reason=reason)

@@ -16,7 +16,8 @@ from shared.mapping import conversions
 from shared.mapping.conversions import NO_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    import ssl
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -49,12 +50,26 @@ def build(
         for name, setting in profile.settings.items()
         if setting.secret and name in checked
     }
-    client = HttpClient(profile.connection.timeouts, profile.connection.limits, transport)
+    vault = Secrets(names, secrets)
+    tls = _showing(profile, checked, vault) if profile.connection.certificate else None
+    client = HttpClient(profile.connection.timeouts, profile.connection.limits, transport, tls=tls)
     try:
-        caller = Caller(profile, checked, Secrets(names, secrets), client, clock)
+        caller = Caller(profile, checked, vault, client, clock)
     except MappingError as error:
         raise ConfigurationError(f"connection: {error}") from error
     return ProfileErp(profile, caller)
+
+
+def _showing(
+    profile: Profile, settings: Mapping[str, Any], secrets: Secrets
+) -> Callable[[], Awaitable[ssl.SSLContext]]:
+    async def context() -> ssl.SSLContext:
+        from shared.erp.tls import showing  # noqa: PLC0415 - only where a profile shows a certificate
+
+        facts = {"settings": {**settings, **await secrets.values()}}
+        return showing(str(profile.connection.certificate(facts) if profile.connection.certificate else ""))
+
+    return context
 
 
 class ProfileErp:

@@ -6,7 +6,7 @@ Both pass one contract suite (tests/contract/test_erp_contract.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from shared.domain.push import Exempt, Missing, PushContext
 
@@ -48,8 +48,7 @@ class PulledPage:
     watermark: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """Evidence of one call for the attempts history: secrets already removed, long bodies cut."""
 
     step: str
@@ -62,8 +61,7 @@ class Exchange:
     reply: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(NamedTuple):
     """One step further. `finished` with verdict `done` means the whole push is in the ERP.
 
     `warnings` are mismatches the read-back found (stored quantity differs, say): shown, never blocking.
@@ -76,8 +74,7 @@ class Advance:
     warnings: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedPush:
+class PlannedPush(NamedTuple):
     """A message translated for this ERP, ready to be sent step by step; opaque to the flows."""
 
     message: Message

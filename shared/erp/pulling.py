@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from shared.domain.verdict import Verdict
 from shared.erp.paging import first_page, next_page
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     type Facts = dict[str, Any]
     type Ranked = tuple[Any, str]
+
+
+INSTANT_OVERLAP = 60  # seconds: ERPs stamp rows before they commit them
 
 
 class Puller:
@@ -148,13 +152,15 @@ class Marks:
         return self._highest[1] if self._highest else None
 
     def since(self, since: str | None) -> str | None:
-        """Return where to read from: `since`, an instant set back by the overlap."""
-        if since is None or self._watermark is None:
-            return None
-        if self._watermark.kind != "instant":
-            return since
-        back = timedelta(seconds=self._watermark.overlap + self._watermark.resolution)
-        return rfc3339(_parsed(since) - back)
+        """Return where to read from: `since` set back by the overlap."""
+        watermark = self._watermark
+        if since is None or watermark is None or watermark.kind == "text":
+            return None if watermark is None else since
+        if watermark.kind == "integer":
+            return str(int(since) - int(watermark.overlap or 0))
+        overlap = INSTANT_OVERLAP if watermark.overlap is None else watermark.overlap
+        since_at = _parsed(since) - timedelta(seconds=overlap + watermark.resolution)
+        return rfc3339(before_clocks_went_back(since_at, self._zone))
 
     def see(self, records: Sequence[Any]) -> None:
         """Take note of the watermarks in `records`; one that cannot be read moves nothing."""
@@ -179,6 +185,16 @@ class Marks:
         if kind == "integer":
             return integer(plain), plain
         return (_parsed(plain) if kind == "instant" else plain), plain
+
+
+def before_clocks_went_back(moment: datetime, zone: str) -> datetime:
+    """Return `moment`, or in the hour that the clocks of `zone` tell twice, an hour sooner.
+
+    An ERP that filters by its local time would otherwise hide what the second telling wrote before that minute.
+    """
+    local = moment.astimezone(ZoneInfo(zone))
+    offsets = [local.replace(fold=fold).utcoffset() or timedelta() for fold in (0, 1)]
+    return moment - max(offsets[0] - offsets[1], timedelta())
 
 
 def _parsed(value: str) -> datetime:

@@ -8,6 +8,7 @@ outcome is unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +18,8 @@ from shared.erp.port import Advance, Exchange, Exempt, Missing, PlannedPush
 from shared.erp.reply import ReplyFacts, fitting, reply_of
 from shared.errors import MappingError
 from shared.mapping.body_out import message_facts, plain_json, values
-from shared.mapping.conversions import Tables, UnknownCode
-from shared.profiles.model import ForEach, Step
+from shared.mapping.conversions import Tables, UnknownCode, decimal
+from shared.mapping.expressions import Expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,27 +29,37 @@ if TYPE_CHECKING:
     from shared.erp.client import HttpReply, Request
     from shared.erp.port import PushContext
     from shared.mapping.conversions import Raw
-    from shared.mapping.expressions import Expression
-    from shared.profiles.model import Call, Find, Profile, Push, ReadBack, Rule
+    from shared.profiles.flow import Captures, Flow, Level, Placed, Repetition
+    from shared.profiles.model import Call, Comparison, Find, Profile, ReadBack, Rule, Step
 
     type Facts = dict[str, Any]
 
 EVIDENCE = 2000  # characters of a request or reply kept as evidence
+REFUSED = "refused"  # among the facts of a push: why it is parked before any call
 DONE = Decision(Verdict.DONE, "done")
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One call of a push: a step, or the reading back after it; `item` is the element of its `for_each`."""
+    """One call of a push: a step, or the look at its effect after it; `item` is the element of its `for_each`.
 
-    step: Step
-    part: Literal["send", "read_back"]
+    `back_to`: number of the planned step to go on with once this one is done.
+    """
+
+    placed: Placed
+    part: Literal["send", "find", "read_back"]
     item: Any = None
+    back_to: int | None = None
+
+    @property
+    def step(self) -> Step:
+        """The step as the profile has it."""
+        return self.placed.step
 
     @property
     def label(self) -> str:
         """The step's name in evidence and reasons."""
-        return self.step.name if self.part == "send" else f"{self.step.name}.read_back"
+        return self.placed.name if self.part == "send" else f"{self.placed.name}.{self.part}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,7 @@ class Judged:
     seen: ReplyFacts
     decision: Decision
     look: bool
+    stated: bool  # by a rule of the profile, not by the status alone
 
 
 class Pusher:
@@ -65,6 +77,7 @@ class Pusher:
 
     def __init__(self, profile: Profile, caller: Caller) -> None:
         self._pushes = profile.push
+        self._flows = profile.flows
         self._codes = profile.codes
         self._caller = caller
 
@@ -89,14 +102,19 @@ class Pusher:
         }
         tables = Tables(self._codes, context.links)
         try:
-            facts["values"] = values(push.values, facts, tables)
+            facts["values"] = values(self._flows[message.kind].values, facts, tables)
         except UnknownCode as unknown:
             return Missing(unknown.kind, unknown.value)
-        return PlannedPush(message, list(_planned(push, facts, tables)), facts)
+        for refusal in push.refuse:
+            if refusal.when.holds(facts, tables):
+                return PlannedPush(message, [], {**facts, REFUSED: refusal.reason(facts, tables)})
+        return PlannedPush(message, planned(self._flows[message.kind], facts, tables), facts)
 
     async def advance(self, push: PlannedPush, progress: Progress, attempts: int) -> Advance:
         """Do the step `progress` stands at, looking first where its outcome is unknown."""
         run = Run(self._caller, push, progress, attempts)
+        if REFUSED in push.facts:
+            return run.stopped(_parked(str(push.facts[REFUSED])))
         try:
             return await run.advance()
         except MappingError as error:
@@ -123,6 +141,11 @@ class Run:
         self._progress = replace(self._progress, step=at)
         if planned.part == "read_back" and planned.step.read_back:
             return await self._read_back(planned, planned.step.read_back)
+        if planned.part == "find":
+            if self._progress.resend:
+                self._progress = replace(self._progress, step=at - 1, unknown=True)
+                return await self._look_then_send(self._steps[at - 1])
+            return await self._confirm(planned)
         return await self._look_then_send(planned) if self._progress.unknown else await self._send(planned)
 
     def stopped(self, decision: Decision, unknown: bool | None = None) -> Advance:
@@ -132,45 +155,86 @@ class Run:
         return Advance(decision, progress, finished=False, exchanges=self._exchanges)
 
     async def _look_then_send(self, planned: PlannedStep) -> Advance:
-        step = planned.step
+        step, find = planned.step, planned.placed.find
         if step.unknown_policy == "park" and not self._progress.resend:
             return self.stopped(
-                _parked(f"{step.name}: sent, but no reply was read, and the profile has no way to look")
+                _parked(f"{planned.label}: sent, but no reply was read, and the profile has no way to look")
             )
-        if step.unknown_policy == "find" and step.find:
-            found = await self._look(planned, step.find)
+        if step.unknown_policy == "find" and find:
+            found = await self._look(planned, find, f"{planned.label}.find")
             if found is not None:
                 return found
         return await self._send(planned)
 
-    async def _look(self, planned: PlannedStep, find: Find) -> Advance | None:
+    async def _look(self, planned: PlannedStep, find: Find, label: str) -> Advance | None:
         """Return how it goes on if the effect is there or nobody can tell; None = not there, send."""
         facts = self._facts(planned)
-        judged = await self._call(f"{planned.label}.find", find.call, facts, ())
+        judged = await self._call(label, find.call, facts, ())
         if judged.decision.verdict is not Verdict.DONE:
-            return self.stopped(judged.decision, unknown=True)
+            return self.stopped(judged.decision, unknown=None if planned.part == "find" else True)
         scope = judged.seen.over(facts)
         if not find.found.holds(scope, self._tables):
             return None
-        return self._stepped(Decision(Verdict.DONE, "found in the ERP"), find.capture, scope)
+        return self._stepped(
+            Decision(Verdict.DONE, "found in the ERP"), planned.placed.captures_of_find(), scope
+        )
+
+    async def _confirm(self, planned: PlannedStep) -> Advance:
+        """Look whether what the ERP accepted is there. It may come late, so the look is repeated, not the step."""
+        assert planned.placed.find  # noqa: S101 - the loader refuses `verified: find` without one
+        found = await self._look(planned, planned.placed.find, planned.label)
+        if found is not None:
+            return found
+        reason = f"{planned.placed.name}: accepted, but not to be found in the ERP"
+        reply = Reply(ReplyKind.ANSWERED, stated=Verdict.RETRY, reason=reason)
+        return self.stopped(decide(reply, self._attempts))
 
     async def _send(self, planned: PlannedStep) -> Advance:
         step, facts = planned.step, self._facts(planned)
         headers = {step.idempotency_header: self._idempotency_key()} if step.idempotency_header else None
-        judged = await self._call(planned.label, step.call, facts, step.rules, headers)
-        decision = judged.decision
+        judged = await self._call(planned.label, step.call, facts, planned.placed.rules, headers)
+        decision, look = judged.decision, judged.look
         if decision.verdict is Verdict.DONE:
-            return self._stepped(decision, step.capture, judged.seen.over(facts) if step.capture else facts)
-        if judged.look and step.find:
-            found = await self._look(planned, step.find)
+            if judged.stated or self._verified(planned, judged.seen, facts):
+                return self._done(planned, decision, judged.seen, facts)
+            decision, look = self._unbelieved(planned, judged.seen), True
+        if look and planned.placed.find:
+            found = await self._look(planned, planned.placed.find, f"{planned.label}.find")
             if found is not None:
                 return found
-        if decision.look_first and step.unknown_policy == "park":
-            reason = (
-                f"{step.name}: {decision.reason}; it may have taken effect and the profile has no way to look"
-            )
+        if judged.decision.look_first and step.unknown_policy == "park":
+            reason = f"{planned.label}: {decision.reason}; it may have taken effect and the profile has no way to look"
             return self.stopped(_parked(reason), unknown=True)
         return self.stopped(decision, unknown=decision.look_first)
+
+    def _done(self, planned: PlannedStep, decision: Decision, seen: ReplyFacts, facts: Facts) -> Advance:
+        captures, compared = planned.placed.captures, planned.step.compare
+        scope = seen.over(facts) if any(captures) or compared else facts
+        return self._stepped(decision, captures, scope, self._differences(compared, scope))
+
+    def _verified(self, planned: PlannedStep, seen: ReplyFacts, facts: Facts) -> bool:
+        """Tell whether the reply shows the effect, where the profile says that it must."""
+        by, find = planned.step.verified, planned.placed.find
+        shown = find.found if by == "reply" and find else by
+        return not isinstance(shown, Expression) or shown.holds(seen.over(facts), self._tables)
+
+    def _unbelieved(self, planned: PlannedStep, seen: ReplyFacts) -> Decision:
+        """The ERP said yes, but its reply does not show the effect: look, then ask a person."""
+        reason = f"{planned.label}: the ERP said yes, but its reply does not show it ({seen.excerpt()})"
+        return Decision(Verdict.PARK, self._caller.secrets.redacted(reason), look_first=True)
+
+    def _differences(self, compared: Mapping[str, Comparison], scope: Facts) -> list[str]:
+        """Return a warning for every quantity the ERP stores otherwise than we do."""
+        both = (
+            (name, pair.theirs(scope, self._tables), pair.ours(scope, self._tables))
+            for name, pair in compared.items()
+        )
+        told = (
+            f"{name}: the ERP has {shown(theirs)}, the floor has {shown(ours)}"
+            for name, theirs, ours in both
+            if not same_quantity(theirs, ours)
+        )
+        return [self._caller.secrets.redacted(warning) for warning in told]
 
     async def _read_back(self, planned: PlannedStep, read_back: ReadBack) -> Advance:
         facts = self._facts(planned)
@@ -178,7 +242,7 @@ class Run:
         if judged.decision.verdict is not Verdict.DONE:
             return self.stopped(judged.decision, unknown=False)
         scope = judged.seen.over(facts)
-        warnings = []
+        warnings = self._differences(read_back.compare, scope)
         for expectation in read_back.expect:
             if expectation.that.holds(scope, self._tables):
                 continue
@@ -186,7 +250,7 @@ class Run:
             if expectation.otherwise != "warn":
                 return self._not_so(planned, Verdict(expectation.otherwise), reason)
             warnings.append(reason)
-        return self._stepped(DONE, {}, scope, warnings)
+        return self._stepped(DONE, (), scope, warnings)
 
     def _not_so(self, planned: PlannedStep, verdict: Verdict, reason: str) -> Advance:
         """The ERP said yes and did nothing: the step is to be sent again, now or when a person says so."""
@@ -197,12 +261,15 @@ class Run:
     def _stepped(
         self,
         decision: Decision,
-        capture: Mapping[str, Expression],
+        captures: Captures,
         scope: Facts,
         warnings: Sequence[str] = (),
     ) -> Advance:
-        taken = {name: plain_json(value(scope, self._tables)) for name, value in capture.items()}
-        captured = {**self._progress.captured, **taken} if taken else self._progress.captured
+        captured = self._progress.captured
+        for capture in captures:
+            seen = {**scope, "captured": captured}
+            taken = {name: plain_json(value(seen, self._tables)) for name, value in capture.items()}
+            captured = {**captured, **taken}
         following = self._applicable(self._following(), captured)
         progress = Progress(following, captured=captured)
         return Advance(decision, progress, following >= len(self._steps), self._exchanges, warnings)
@@ -210,25 +277,31 @@ class Run:
     def _following(self) -> int:
         """Return the number of the step that comes next by its place, or that `back_to` names."""
         at = self._progress.step
-        back_to = self._steps[at].step.back_to
-        if back_to and (at + 1 == len(self._steps) or self._steps[at + 1].part == "send"):
-            return next(number for number, planned in enumerate(self._steps) if planned.step.name == back_to)
-        return at + 1
+        back_to = self._steps[at].back_to
+        return at + 1 if back_to is None else back_to
 
     def _applicable(self, at: int, captured: Mapping[str, Any]) -> int:
         """Return the first step from `at` on whose `when` holds, or the number of steps."""
         while at < len(self._steps):
             planned = self._steps[at]
-            when = planned.step.when
-            # A read-back follows its step, whatever that has changed about the condition.
-            if (
-                when is None
-                or planned.part == "read_back"
-                or when.holds(self._facts(planned, captured), self._tables)
-            ):
+            # What looks at a step's effect follows it, whatever that has changed about the condition.
+            if planned.part != "send" or self._applies(planned, captured):
                 return at
-            at += 2 if planned.step.read_back else 1
+            at += 1
+            while at < len(self._steps) and self._steps[at].part != "send":
+                at += 1
         return at
+
+    def _applies(self, planned: PlannedStep, captured: Mapping[str, Any]) -> bool:
+        when, within = planned.step.when, planned.placed.within
+        if when is None and not within:
+            return True
+        facts = {**self._push.facts, "captured": captured, "item": planned.item}
+        for level in within:
+            if level.when is not None and not level.when.holds(facts, self._tables):
+                return False
+            facts = {**facts, "given": given(level, facts, self._tables)}
+        return when is None or when.holds(facts, self._tables)
 
     async def _call(
         self,
@@ -247,7 +320,8 @@ class Run:
         seen = ReplyFacts(http, caller.secrets.redacted)
         rule = fitting(seen, (*rules, *caller.connection.rules), facts, self._tables)
         decision = decide(reply_of(seen, rule, facts, self._tables, caller.now()), self._attempts)
-        return Judged(seen, _redacted(decision, caller.secrets.redacted), rule is not None and rule.look)
+        clean = _redacted(decision, caller.secrets.redacted)
+        return Judged(seen, clean, look=rule is not None and rule.look, stated=rule is not None)
 
     def _evidence(
         self, label: str, request: Request, http: HttpReply, started: Raw, duration_ms: int
@@ -264,9 +338,11 @@ class Run:
             reply=_cut(clean(http.problem or http.content.decode("utf-8", errors="replace"))),
         )
 
-    def _facts(self, planned: PlannedStep, captured: Mapping[str, Any] | None = None) -> Facts:
-        known = self._progress.captured if captured is None else captured
-        return {**self._push.facts, "captured": dict(known), "item": planned.item}
+    def _facts(self, planned: PlannedStep) -> Facts:
+        facts = {**self._push.facts, "captured": dict(self._progress.captured), "item": planned.item}
+        for level in planned.placed.within:
+            facts["given"] = given(level, facts, self._tables)
+        return facts
 
     def _idempotency_key(self) -> str:
         return f"{self._push.message.message_id}-{self._progress.step}"
@@ -276,29 +352,64 @@ class Run:
         return self._caller.tables
 
 
-def _planned(push: Push, facts: Facts, tables: Tables) -> Iterator[PlannedStep]:
-    for part in push.steps:
-        if isinstance(part, Step):
-            yield from _with_read_back(part)
-            continue
-        for item in _items(part, facts, tables):
-            for step in part.steps:
-                yield from _with_read_back(step, item)
+def planned(flow: Flow, facts: Facts, tables: Tables) -> list[PlannedStep]:
+    """Return the calls of a push in order: repeated steps for each item, and after a step the look at its effect."""
+    items = [_items(repetition, facts, tables) for repetition in flow.repetitions]
+    calls: list[PlannedStep] = []
+    begins: dict[int, int] = {}  # number of a step in the flow -> number of its latest call
+    for number, item in _in_order(flow.steps, items):
+        begins[number] = len(calls)
+        calls += _calls(flow.steps[number], item)
+        back_to = flow.steps[number].back_to
+        if back_to is not None:
+            calls[-1] = replace(calls[-1], back_to=begins[back_to])
+    return calls
 
 
-def _with_read_back(step: Step, item: Raw = None) -> Iterator[PlannedStep]:
-    yield PlannedStep(step, "send", item)
-    if step.read_back:
-        yield PlannedStep(step, "read_back", item)
+def _in_order(steps: Sequence[Placed], items: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Any]]:
+    """Yield the number of each step with its item; the steps of a repetition together for each item."""
+    for repeats, group in groupby(range(len(steps)), key=lambda number: steps[number].repeats):
+        numbers = list(group)
+        for item in [None] if repeats is None else items[repeats]:
+            yield from ((number, item) for number in numbers)
 
 
-def _items(part: ForEach, facts: Facts, tables: Tables) -> list[Any]:
-    items = part.for_each(facts, tables)
+def _calls(placed: Placed, item: Raw) -> list[PlannedStep]:
+    calls = [PlannedStep(placed, "send", item)]
+    if placed.step.verified == "find":
+        calls.append(PlannedStep(placed, "find", item))
+    if placed.step.read_back:
+        calls.append(PlannedStep(placed, "read_back", item))
+    return calls
+
+
+def _items(repetition: Repetition, facts: Facts, tables: Tables) -> list[Any]:
+    for level in repetition.within:
+        facts = {**facts, "given": given(level, facts, tables)}
+    items = repetition.for_each(facts, tables)
     if items is None:
         return []
     if not isinstance(items, list):
-        raise MappingError(f"for_each: ={part.for_each.source} is not a list")
+        raise MappingError(f"for_each: ={repetition.for_each.source} is not a list")
     return items
+
+
+def given(level: Level, facts: Facts, tables: Tables) -> Facts:
+    """Return what a use of a group gives to its steps."""
+    return {name: value(facts, tables) for name, value in level.given.items()}
+
+
+def same_quantity(theirs: Raw, ours: Raw) -> bool:
+    """Tell whether two quantities are the same number, or the same text where one is no number."""
+    try:
+        return decimal(theirs) == decimal(ours)
+    except MappingError:
+        return bool(theirs == ours)
+
+
+def shown(value: Raw) -> str:
+    """Return a value as a warning shows it."""
+    return "nothing" if value is None else str(plain_json(value))
 
 
 def _parked(reason: str) -> Decision:

@@ -12,7 +12,7 @@ from shared.errors import MappingError
 from shared.mapping.conversions import text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from shared.domain.message import Message
     from shared.mapping.conversions import Raw, Tables
@@ -32,7 +32,9 @@ def message_facts(message: Message) -> dict[str, Any]:
     }
 
 
-def values(parts: Mapping[str, Value], facts: dict[str, Any], tables: Tables) -> dict[str, Any]:
+def values(
+    parts: Iterable[Mapping[str, Value]], facts: dict[str, Any], tables: Tables
+) -> dict[str, Any]:
     """Return the push's named values, each seeing those before it as `values`.
 
     Raises:
@@ -41,8 +43,9 @@ def values(parts: Mapping[str, Value], facts: dict[str, Any], tables: Tables) ->
     """
     worked_out: dict[str, Any] = {}
     scope = {**facts, "values": worked_out}
-    for name, value in parts.items():
-        worked_out[name] = value(scope, tables)
+    for part in parts:
+        for name, value in part.items():
+            worked_out[name] = value(scope, tables)
     return worked_out
 
 

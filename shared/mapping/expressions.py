@@ -1,8 +1,8 @@
 """Expressions of the profile language: JMESPath with our conversions, compiled when a profile loads.
 
-A text that starts with `=` is an expression over the facts; any other text is itself. Inside addresses and
-reasons, `{...}` holds an expression. JMESPath's own interpreter walks the tree with a method call per node; a
-pull of 10,000 orders evaluates a million paths, so the plain ones (paths, literals, conversions, `||`) become
+A text that starts with `=` is an expression over the facts, one that starts with `~` a template, in which `{...}`
+holds an expression; any other text is itself. JMESPath's own interpreter walks the tree with a method call per node; a
+pull of 10,000 orders evaluates a million paths, so the plain ones (paths, literals, conversions, logic) become
 closures here and the rest stays with the library. A test holds both to the same answers.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jmespath
 from jmespath import exceptions as jmespath_exceptions
@@ -18,7 +18,7 @@ from jmespath import functions as jmespath_functions
 from jmespath import visitor
 
 from shared.errors import MappingError
-from shared.mapping.conversions import CONVERSIONS, NO_TABLES, Tables, text
+from shared.mapping.conversions import CONVERSIONS, NO_TABLES, Tables, json_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     type Evaluate = Callable[[Any, Tables], Any]
 
 MARK = "="
+TEMPLATE_MARK = "~"
 OPTIONAL = "?"
+EACH = frozenset({"for_each", "make"})
+AS_JSON = frozenset({"as_json"})
 HOLE = re.compile(r"\{([^{}]*)\}")
 RELATIVE_RIGHT = frozenset(
     {
@@ -75,6 +78,11 @@ class Expression:
         except (jmespath_exceptions.JMESPathError, TypeError, ValueError) as error:
             raise MappingError(f"{self.source}: {error}") from error
 
+    @property
+    def evaluate(self) -> Evaluate:
+        """What finds, without the translation of errors."""
+        return self._evaluate
+
     def holds(self, facts: Raw, tables: Tables = NO_TABLES) -> bool:
         """Tell whether the expression is true; empty text, list and object, null and false are not."""
         return not _is_empty(self(facts, tables))
@@ -83,33 +91,83 @@ class Expression:
         return f"Expression({self.source!r})"
 
 
-class Value:
-    """A literal or nested structure in which texts that start with `=` are expressions.
+class Reads(NamedTuple):
+    """What an expression draws on: facts by name, functions by name."""
 
-    An object's key that ends in `?` is left out where its value is null.
+    roots: frozenset[str]
+    functions: frozenset[str]
+
+
+class Value:
+    """A literal or nested structure in which texts may be expressions (`=`) or templates (`~`).
+
+    A mark alone is itself. An object's key that ends in `?` is left out where its value is null. `{for_each: list, make: value}` is a list,
+    `{as_json: value}` is text.
     """
 
     __slots__ = ("_build", "expressions", "source")
 
     def __init__(self, source: Raw) -> None:
+        """Compile `source`.
+
+        Raises:
+            ValueError: a text in it is not the expression or template it begins like.
+        """
         self.source = source
-        self.expressions: list[Expression] = []
+        self.expressions: list[Reads] = []
         self._build = self._compiled(source)
 
     def __call__(self, facts: Raw, tables: Tables = NO_TABLES) -> Raw:
         """Return the structure with every expression replaced by what it finds in `facts`."""
         return self._build(facts, tables)
 
+    @property
+    def evaluate(self) -> Evaluate:
+        """What `value(...)` calls, without the calls in between: for those who read by the hundred thousand.
+
+        It raises whatever JMESPath or a conversion does; `value(...)` says it in one error.
+        """
+        return self._build.evaluate if isinstance(self._build, Expression) else self._build
+
     def _compiled(self, source: Raw) -> Evaluate:
-        if isinstance(source, str) and source.startswith(MARK):
-            expression = Expression(source[len(MARK) :])
-            self.expressions.append(expression)
-            return expression
-        if isinstance(source, dict):
-            return _object([(str(key), self._compiled(part)) for key, part in source.items()])
+        if isinstance(source, str):
+            return self._text(source)
         if isinstance(source, list):
             return _list([self._compiled(part) for part in source])
+        if not isinstance(source, dict):
+            return lambda _facts, _tables: source
+        if source.keys() == EACH:
+            return self._each(source)
+        if source.keys() == AS_JSON:
+            inner = self._compiled(source["as_json"])
+            return lambda facts, tables: json_text(inner(facts, tables))
+        return _object([(str(key), self._compiled(part)) for key, part in source.items()])
+
+    def _text(self, source: str) -> Evaluate:
+        if source in {MARK, TEMPLATE_MARK}:
+            return lambda _facts, _tables: source
+        if source.startswith(MARK):
+            expression = Expression(source[len(MARK) :])
+            self.expressions.append(Reads(expression.roots, expression.functions))
+            return expression
+        if source.startswith(TEMPLATE_MARK):
+            template = Template(source[len(TEMPLATE_MARK) :])
+            self.expressions += [Reads(hole.roots, hole.functions) for hole in template.expressions]
+            return template
         return lambda _facts, _tables: source
+
+    def _each(self, source: dict[str, Any]) -> Evaluate:
+        over, made = Value(source["for_each"]), Value(source["make"])
+        self.expressions += over.expressions
+        self.expressions += [reads._replace(roots=reads.roots - {"item"}) for reads in made.expressions]
+
+        def build(facts: Raw, tables: Tables) -> list[Any]:
+            items = over(facts, tables) or []
+            if not isinstance(items, list):
+                raise MappingError(f"for_each: {over.source!r} is not a list")
+            return [made({**facts, "item": item}, tables) for item in items]
+
+        return build
 
     def __repr__(self) -> str:
         return f"Value({self.source!r})"
@@ -269,10 +327,62 @@ def _either(node: Node) -> Evaluate:
     return either
 
 
+def _both(node: Node) -> Evaluate:
+    left, right = (_compile(child) for child in node["children"])
+
+    def both(facts: Raw, tables: Tables) -> Raw:
+        found = left(facts, tables)
+        return found if _is_empty(found) else right(facts, tables)
+
+    return both
+
+
+def _not(node: Node) -> Evaluate:
+    inner = _compile(node["children"][0])
+    return lambda facts, tables: _is_empty(inner(facts, tables))
+
+
+def _comparison(node: Node) -> Evaluate:
+    wanted = {"eq": True, "ne": False}.get(node["value"])
+    if wanted is None:
+        return _interpreted(node)
+    left, right = (_compile(child) for child in node["children"])
+    return lambda facts, tables: _equal(left(facts, tables), right(facts, tables)) is wanted
+
+
+def _equal(one: Raw, other: Raw) -> bool:
+    """JMESPath's own idea of equal: 1 is not true."""
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
+
+
+def _element(node: Node) -> Evaluate:
+    place = node["value"]
+
+    def element(facts: Raw, _tables: Tables) -> Raw:
+        if not isinstance(facts, list) or not -len(facts) <= place < len(facts):
+            return None
+        return facts[place]
+
+    return element
+
+
+def _first_given(node: Node) -> Evaluate:
+    arguments = [_compile(child) for child in node["children"]]
+
+    def first_given(facts: Raw, tables: Tables) -> Raw:
+        for argument in arguments:
+            found = argument(facts, tables)
+            if found is not None:
+                return found
+        return None
+
+    return first_given
+
+
 def _call(node: Node) -> Evaluate:
     conversion = CONVERSIONS.get(node["value"])
     if conversion is None:
-        return _interpreted(node)
+        return _first_given(node) if node["value"] == "not_null" and node["children"] else _interpreted(node)
     convert = conversion.function
     arguments = [_compile(child) for child in node["children"]]
     if conversion.reads_tables:
@@ -287,7 +397,13 @@ _COMPILERS: Mapping[str, Callable[[Node], Evaluate]] = {
     "field": _field,
     "literal": _literal,
     "subexpression": _path,
+    "index_expression": _path,
+    "index": _element,
+    "pipe": _path,
     "or_expression": _either,
+    "and_expression": _both,
+    "not_expression": _not,
+    "comparator": _comparison,
     "function_expression": _call,
 }
 

@@ -74,7 +74,7 @@ def _problem(file: str, lines: dict[KeyPath, int], details: ErrorDetails) -> str
     context = details.get("ctx", {})
     given: KeyPath = tuple(context.get("path", ())) or tuple(details["loc"])
     known = tuple(_known(given, lines))
-    if details["type"] == "unknown_key":
+    if details["type"] == "key":
         known = (*known, context["key"])
     where = ".".join(str(part) for part in known) or "(top)"
     problem = str(context["error"]) if "error" in context else details["msg"]

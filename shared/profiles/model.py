@@ -4,27 +4,30 @@ Three kinds of text:
 
 - `Expression`: starts with `=`, JMESPath over the facts in scope, with the conversions of
   `mapping/conversions.py`;
-- `Value`: any YAML; its texts that start with `=` are expressions, all else is literal; an object's key
-  ending in `?` is left out where its value is null;
+- `Value`: any YAML; its texts that start with `=` are expressions, those that start with `~` are templates,
+  all else is literal. An object's key ending in `?` is left out where its value is null;
+  `{for_each: =list, make: value}` is a list with `value` made for every `item`;
+  `{as_json: value}` is the value as JSON text;
 - `Template`: text with expressions in `{...}`.
 
 The facts in scope (a wrong name is refused when the profile is loaded):
 
 - everywhere: `settings` (secret ones only under `connection`);
-- in `connection.auth`: `login` (what the log-in or token call gave), `reply` (its reply);
+- in `connection`: `login` (what the log-in or token call gave), `reply` (its reply), `body` in `envelope`;
 - in `pull` calls: `since` (watermark minus overlap, null at first), `page` (`size`, `number` from 1,
-  `offset`, `cursor`), and `keys` in `pull.operations`; in `records`, `next` and `number`: also `reply`;
-- in `map`, `key`, `after`, `state.value` and `watermark.value`: the record itself;
-- in `push`: `message` (`id`, `kind`, `sequence`, `operation_id` and its body), `order`, `operation`,
-  `values`, `captured`, `item` (inside `for_each`); in rules, captures, `found` and `expect`: also `reply`
-  (`status`, `headers` in lower case, `body`).
+  `offset`, `cursor`), and `keys` in `pull.operations`; in `records`, `next`, `total`: also `reply`;
+- in `map`, `key`, `after`, `number`, `state.value` and `watermark.value`: the record itself;
+- in `push`, `groups` and `finds`: `message` (`id`, `kind`, `sequence`, `operation_id` and its body), `order`,
+  `operation`, `values`, `captured`, `item` (inside `for_each`), `given` (inside a group: its `with`); in rules,
+  `capture`, `found`, `verified`, `compare` and `expect`: also `reply` (`status`, `headers` in lower case, `body`).
 
 Durations are seconds. Unknown keys are refused.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, LiteralString, Self
 
 from pydantic import (
     BaseModel,
@@ -32,23 +35,31 @@ from pydantic import (
     Discriminator,
     Field,
     PlainValidator,
+    StringConstraints,
     Tag,
     WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from shared.domain.combine import Combine  # noqa: TC001 - pydantic reads it at run time
 from shared.domain.message import MessageKind
 from shared.domain.verdict import Verdict  # noqa: TC001 - pydantic reads it at run time
 from shared.mapping import expressions
+from shared.profiles.flow import Flow, arranged
 from shared.profiles.scope import check_scopes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
     from shared.mapping.conversions import Raw
 
 READING = frozenset({"GET", "HEAD"})
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 
 
 def _expression(source: Raw) -> expressions.Expression:
@@ -80,23 +91,60 @@ Template = Annotated[
 ]
 
 
+ReferenceKind = Literal["part", "operation", "work_centre", "scrap_reason", "rework_reason", "unit"]
+Name = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$")]
+
+
 class Part(BaseModel):
-    """A part of a profile: frozen, and strict about its keys."""
+    """A part of a profile: frozen, and strict about its keys. `short_form`: the schema of a text that stands for it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    short_form: ClassVar[dict[str, Any] | None] = None
+
+    @classmethod
+    def spelt_out(cls, short: str) -> dict[str, Any]:
+        """Return the keys that the text `short` stands for."""
+        raise ValueError(f"{short!r} is not an object with the keys {', '.join(sorted(cls.valid_keys()))}")
+
+    @classmethod
+    def normal(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the keys `given` in their ordinary form."""
+        return given
+
+    @classmethod
+    def valid_keys(cls) -> set[str]:
+        """Return the keys this part may have."""
+        return {field.alias or name for name, field in cls.model_fields.items()}
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Raw) -> Raw:
-        valid = {field.alias or name for name, field in cls.model_fields.items()}
-        unknown = [key for key in data if key not in valid] if isinstance(data, dict) else []
-        if unknown:
-            raise PydanticCustomError(
-                "unknown_key",
-                "unknown key '{key}'; valid: {valid}",
-                {"key": unknown[0], "valid": ", ".join(sorted(valid))},
-            )
+        if isinstance(data, str) and cls.short_form:
+            data = cls.spelt_out(data)
+        elif isinstance(data, dict):
+            data = cls.normal(data)
+        given = data if isinstance(data, dict) else {}
+        for key in given:
+            if key not in cls.valid_keys():
+                valid = ", ".join(sorted(cls.valid_keys()))
+                raise _key_error("unknown key '{key}'; valid: {valid}", str(key), valid=valid)
+        for name, field in cls.model_fields.items():
+            key = field.alias or name
+            if field.is_required() and key in given and given[key] is None:
+                raise _key_error("'{key}' is required: it cannot be null", key)
         return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Publish the short form beside the long one."""
+        whole = handler(schema)
+        return {"anyOf": [cls.short_form, whole]} if cls.short_form else whole
+
+
+def _key_error(template: LiteralString, key: str, **words: str) -> PydanticCustomError:
+    return PydanticCustomError("key", template, {"key": key, **words})
 
 
 # --- what a connection must give ----------------------------------------------------------------------------
@@ -117,21 +165,51 @@ class Setting(Part):
 
 
 class Call(Part):
-    """One HTTP request. `path` joins `connection.base_url`; null query values and headers are left out."""
+    """One HTTP request, or in short its method and path: `GET /orders/{order.number}`.
+
+    A method in small letters may stand for `method` and `path`: `{put: /orders/{order.number}, body: ...}`. `path` joins `connection.base_url`; null query values and headers are left out. `reads`: a POST that changes
+    nothing, such as a query.
+    """
+
+    short_form = {"type": "string", "pattern": f"^({'|'.join(METHODS)}) \\S"}
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "POST"
     path: Template
+    reads: bool = False
     query: dict[str, Value] = {}
     headers: dict[str, Value] = {}
     body: Value | None = None
     form: bool = False  # send the body as a URL-encoded form instead of JSON
+
+    @classmethod
+    def spelt_out(cls, short: str) -> dict[str, Any]:
+        """Return `GET /path` as its method and path."""
+        method, _, path = short.partition(" ")
+        if method not in METHODS or not path:
+            raise ValueError(f"{short!r} is not a method and a path; methods: {', '.join(METHODS)}")
+        return {"method": method, "path": path.strip()}
+
+    @classmethod
+    def normal(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return `{get: /path}` as method and path."""
+        short = [key for key in given if isinstance(key, str) and key.upper() in METHODS and key.islower()]
+        if len(short) != 1 or "path" in given or "method" in given:
+            return given
+        rest = {key: value for key, value in given.items() if key != short[0]}
+        return {"method": short[0].upper(), "path": given[short[0]], **rest}
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether the call may change something in the ERP."""
+        return self.method not in READING and not self.reads
 
 
 class Rule(Part):
     """What a reply means where its status alone lies. The first rule that fits counts, else the status.
 
     `look`: ask the step's `find` at once; only where that finds nothing does the verdict stand. For ERPs that
-    refuse with the same words what is already done and what cannot be done.
+    refuse with the same words what is already done and what cannot be done. `after`: seconds to wait, or the
+    instant to come back at (the end of a closed period, say), for the verdicts `retry` and `halt`.
     """
 
     status: tuple[int, ...] = ()  # empty: any status
@@ -139,12 +217,20 @@ class Rule(Part):
     verdict: Verdict
     reason: Template
     look: bool = False
+    after: Expression | None = None
 
     @model_validator(mode="after")
     def _says_when(self) -> Self:
         if not self.status and self.when is None:
             raise ValueError("a rule needs `status` or `when`, or it would swallow every reply")
         return self
+
+
+class Comparison(Part):
+    """A quantity the ERP stores beside ours; a difference is a warning that shows both."""
+
+    theirs: Expression
+    ours: Expression
 
 
 class Expectation(Part):
@@ -187,32 +273,84 @@ class BearerAuth(Part):
     token: Value
 
 
+class Assertion(Part):
+    """A signed JWT instead of a client secret (RFC 7523 2.2). `claims` and `header` add to the usual ones.
+
+    Claims: `iss` and `sub` (the client id), `aud` (the token's address), `iat`, `exp`, `jti`. `thumbprint` names
+    the header that carries the fingerprint of the certificate in `key`'s PEM text. A claim or header that is null
+    is left out.
+    """
+
+    key: Value
+    algorithm: Literal["RS256", "PS256", "ES256"] = "RS256"
+    header: dict[str, Value] = {}
+    claims: dict[str, Value] = {}
+    thumbprint: Literal["x5t", "x5t#S256"] | None = None
+    lifetime: int = Field(default=300, ge=1, le=3600)
+
+
 class ClientCredentialsAuth(Part):
     """OAuth 2.0 client credentials (RFC 6749 4.4); the token is kept until shortly before it expires."""
 
     kind: Literal["oauth2_client_credentials"]
     token_url: Template
     client_id: Value
-    client_secret: Value
+    client_secret: Value | None = None
+    assertion: Assertion | None = None
     scope: Value | None = None
     extra: dict[str, Value] = {}  # further form fields, such as `resource` or `audience`
     credentials_in: Literal["body", "header"] = "body"
 
+    @model_validator(mode="after")
+    def _one_proof(self) -> Self:
+        if (self.client_secret is None) == (self.assertion is None):
+            raise ValueError("give `client_secret` or `assertion`, one of them")
+        return self
+
+
+class OAuth1Auth(Part):
+    """OAuth 1.0a with ready tokens (RFC 5849): every call is signed with HMAC-SHA256."""
+
+    kind: Literal["oauth1"]
+    consumer_key: Value
+    consumer_secret: Value
+    token: Value
+    token_secret: Value
+    realm: Value | None = None
+
 
 class SessionAuth(Part):
-    """A log-in call whose reply gives a session; `headers` then travel with every call."""
+    """A log-in call whose reply gives a session; `headers` then travel with every call, and with `cookies` its cookies.
+
+    What is captured is `login`, also in `connection.envelope`. `lasts`: seconds, where the session ends unasked.
+    `refused`: how a reply says that it has ended, where not by a 401; then we log in again, once.
+    """
 
     kind: Literal["session"]
     call: Call
     rules: tuple[Rule, ...] = ()
-    capture: dict[str, Expression]
-    headers: dict[str, Template]
+    capture: dict[str, Expression] = {}
+    headers: dict[str, Template] = {}
+    cookies: bool = False
+    lasts: Expression | None = None
+    refused: Expression | None = None
 
 
 Auth = Annotated[
-    NoAuth | BasicAuth | HeaderAuth | BearerAuth | ClientCredentialsAuth | SessionAuth,
+    NoAuth | BasicAuth | HeaderAuth | BearerAuth | ClientCredentialsAuth | OAuth1Auth | SessionAuth,
     Field(discriminator="kind"),
 ]
+
+
+class Csrf(Part):
+    """A token against forged requests: fetched with `call`, sent with its cookies on every call that writes.
+
+    Fetched anew, once, when a reply is `refused`; left out: 403 with the token's header saying `Required`.
+    """
+
+    call: Call
+    header: str = "X-CSRF-Token"
+    refused: Expression | None = None
 
 
 class Timeouts(Part):
@@ -222,21 +360,52 @@ class Timeouts(Part):
     reply: float = 60
 
 
+class QuietHours(Part):
+    """When the ERP takes nothing: from `start` to `end` (HH:MM, past midnight too) in `zone`; null: never.
+
+    `days`: the days on which it starts; left out: every day.
+    """
+
+    start: Value
+    end: Value
+    zone: Value
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+
+
+class RateHeaders(Part):
+    """The ERP's own account of our allowance. With `remaining` at 0, or after a 429, calls wait for `reset`.
+
+    `reset`: seconds, or the instant at which the allowance is full again.
+    """
+
+    remaining: Expression | None = None
+    reset: Expression
+
+
 class Limits(Part):
-    """What the ERP bears."""
+    """What the ERP bears. `page_size` must not be over the ERP's own maximum: a short page is the last one."""
 
     concurrency: int = Field(default=8, ge=1)
     requests_per_second: float | None = Field(default=None, gt=0)
     page_size: int = Field(default=100, ge=1)
     reply_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    quiet_hours: tuple[QuietHours, ...] = ()
+    rate_headers: RateHeaders | None = None
 
 
 class Connection(Part):
-    """How to talk to the ERP. `rules` hold for every call, after the step's own."""
+    """How to talk to the ERP. `rules` hold for every call, after the step's own.
+
+    `certificate`: PEM text with our certificate and its key, shown to the ERP (mutual TLS). `envelope`: what every
+    call's JSON body is wrapped in (JSON-RPC, say); there the call's own body is `body`, and secrets may be used.
+    """
 
     base_url: Template
     headers: dict[str, Value] = {}
     auth: Auth = NoAuth()
+    csrf: Csrf | None = None
+    certificate: Value | None = None
+    envelope: Value | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     decimals: Literal["text", "number"] = "text"  # how Decimal values are written in JSON bodies
@@ -253,14 +422,24 @@ class NoPaging(Part):
     kind: Literal["none"] = "none"
 
 
-class NextLinkPaging(Part):
+class Drifting(Part):
+    """Pages of a list that may move while it is read.
+
+    A listing of several pages is read again until a whole pass shows nothing new, unless `stable` says why what
+    moves cannot be missed: a snapshot, or a cursor that names the last record's key.
+    """
+
+    stable: str | None = None
+
+
+class NextLinkPaging(Drifting):
     """The reply names the address of the next page; another host than the ERP's own is refused."""
 
     kind: Literal["next_link"]
     next: Expression
 
 
-class CursorPaging(Part):
+class CursorPaging(Drifting):
     """The reply gives an opaque cursor for `page.cursor`; null is the end."""
 
     kind: Literal["cursor"]
@@ -277,23 +456,33 @@ class KeysetPaging(Part):
     after: Value
 
 
-class OffsetPaging(Part):
-    """`page.offset` counts records. What moves between pages is missed until the reconciling pass."""
+class Overlapping(Part):
+    """Pages by place. Each begins `reread` records before the last one's end; where none of those is met again,
+    records have moved away before them, and reading goes on further back.
+    """
+
+    reread: int = Field(default=5, ge=0)
+
+
+class OffsetPaging(Overlapping):
+    """`page.offset` counts records. `total`: how many there are, where the reply tells."""
 
     kind: Literal["offset"]
+    total: Expression | None = None
 
 
-class NumberPaging(Part):
-    """`page.number` counts pages from 1. Same weakness as `offset`."""
-
-    kind: Literal["page"]
-
-
-class RangePaging(Part):
+class RangePaging(Overlapping):
     """A `Range: <unit>=first-last` header, answered by `Content-Range: <unit> first-last/total`."""
 
     kind: Literal["range"]
     unit: str = "items"
+
+
+class NumberPaging(Drifting):
+    """`page.number` counts pages from 1. `total`: how many records there are, where the reply tells."""
+
+    kind: Literal["page"]
+    total: Expression | None = None
 
 
 Paging = Annotated[
@@ -306,8 +495,9 @@ class Watermark(Part):
     """How far a pull has read, by the ERP's own clock.
 
     `instant`: compared in time, text without offset is local to `zone`, and `since` is set back by `overlap`
-    seconds plus `resolution` (ERPs stamp rows before they commit them). `text` and `integer`: an ERP's own
-    version counter.
+    seconds (60 if left out) plus `resolution` (ERPs stamp rows before they commit them), and further where the
+    clocks of `zone` go back. `integer`: an ERP's own version counter, set back by `overlap` versions (none if left
+    out). `text`: compared as text.
     `ascending`: records come sorted by it, so every page may move the watermark; otherwise only the last page
     does.
     """
@@ -316,8 +506,16 @@ class Watermark(Part):
     kind: Literal["instant", "text", "integer"] = "instant"
     zone: Value | None = None  # the IANA zone of values without offset; left out: UTC
     resolution: float = Field(default=1, ge=0)
-    overlap: float = Field(default=60, ge=0)
+    overlap: float | None = Field(default=None, ge=0)
     ascending: bool = False
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind != "instant" and self.zone is not None:
+            raise ValueError(f"`zone` is for instants, not for {self.kind}")
+        if self.kind == "text" and self.overlap is not None:
+            raise ValueError("text cannot be set back: `overlap` is for instants and integers")
+        return self
 
 
 class State(Part):
@@ -393,12 +591,30 @@ class OpenOrdersPull(Part):
     paging: Paging = NoPaging()
 
 
+class ReferenceMap(Part):
+    """One value of the ERP's reference data, from its record. `unit`: of a part."""
+
+    code: Value
+    name: Value | None = None
+    unit: Value | None = None
+
+
+class ReferencePull(Part):
+    """The call that lists one kind of reference data."""
+
+    call: Call
+    records: Expression
+    paging: Paging = NoPaging()
+    map: ReferenceMap
+
+
 class Pull(Part):
-    """In: what the ERP plans."""
+    """In: what the ERP plans. `reference`: its reference data, for aligning codes with the floor's once."""
 
     orders: OrdersPull
     operations: OperationsPull | None = None
     open_orders: OpenOrdersPull
+    reference: dict[ReferenceKind, ReferencePull] = {}
 
     @model_validator(mode="after")
     def _operations_once(self) -> Self:
@@ -413,42 +629,76 @@ class Pull(Part):
 
 
 class Find(Part):
-    """A read that tells whether a step's effect is in the ERP already."""
+    """A read that tells whether a step's effect is in the ERP already. `capture` left out: what the step captures."""
 
     call: Call
     found: Expression
-    capture: dict[str, Expression] = {}
+    capture: dict[Name, Expression] | None = None
 
 
 class ReadBack(Part):
     """A read after the step: success is believed only when what the ERP holds agrees."""
 
     call: Call
-    expect: tuple[Expectation, ...] = Field(min_length=1)
+    compare: dict[str, Comparison] = {}
+    expect: tuple[Expectation, ...] = ()
+
+    @model_validator(mode="after")
+    def _looks_at_something(self) -> Self:
+        if not self.compare and not self.expect:
+            raise ValueError("`read_back` needs `compare` or `expect`")
+        return self
+
+
+class ByStatus(Part):
+    """Success believed for its status alone; `status` says why that is enough."""
+
+    status: str
+
+
+def _verified_by(word: Raw) -> str:
+    if isinstance(word, dict | ByStatus):
+        return "status"
+    return "expression" if not isinstance(word, str) or word.startswith(expressions.MARK) else "word"
+
+
+Verified = Annotated[
+    Annotated[Literal["reply", "find", "read_back"], Tag("word")]
+    | Annotated[ByStatus, Tag("status")]
+    | Annotated[Expression, Tag("expression")],
+    Discriminator(_verified_by),
+]
 
 
 class Step(Part):
     """One call with one effect.
 
-    `on_unknown` says what to do when the step was sent and no reply was read: `find` looks in the ERP, `park`
-    leaves it to a person, `resend` sends again and needs `idempotent_because`. Left out: `find` if there is
-    one, `resend` for reads and with an `idempotency_header`, else `park`.
+    `verified` says how success is known, and a step that writes needs it: `reply` (the find's `found` holds over
+    the step's own reply), `find` (asked after the step), `read_back` (what it is if there is one), an expression
+    over the reply, or `{status: <why the status alone is believed>}`.
 
-    `back_to` names an earlier step to go on with once this one is done: a loop over what a read shows is
-    left, which ends when the `when` of its steps no longer holds.
+    `on_unknown` says what to do when the step was sent and no reply was read: `find` looks in the ERP, `park`
+    leaves it to a person, `resend` sends again. Left out: `find` if there is one, `resend` for reads, with an
+    `idempotency_header` and with `idempotent_because` (why a second call has no second effect), else `park`.
+
+    `compare` holds what the reply says is stored against ours; a difference is a warning. `back_to` names an
+    earlier step of the same list to go on with once this one is done: a loop over what a read shows is left, which
+    ends when the `when` of its steps no longer holds.
     """
 
-    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    name: Name
     when: Expression | None = None
     call: Call
-    find: Find | None = None
+    find: Find | Name | None = None
     idempotency_header: str | None = None
     on_unknown: Literal["find", "park", "resend"] | None = None
     idempotent_because: str | None = None
     rules: tuple[Rule, ...] = ()
-    capture: dict[str, Expression] = {}
+    capture: dict[Name, Expression] = {}
+    verified: Verified | None = None
+    compare: dict[str, Comparison] = {}
     read_back: ReadBack | None = None
-    back_to: str | None = None
+    back_to: Name | None = None
 
     @property
     def unknown_policy(self) -> Literal["find", "park", "resend"]:
@@ -457,7 +707,8 @@ class Step(Part):
             return self.on_unknown
         if self.find:
             return "find"
-        return "resend" if self.call.method in READING or self.idempotency_header else "park"
+        repeatable = self.idempotency_header or self.idempotent_because or not self.call.writes
+        return "resend" if repeatable else "park"
 
     @model_validator(mode="after")
     def _no_guessing(self) -> Self:
@@ -469,59 +720,109 @@ class Step(Part):
             )
         return self
 
+    @model_validator(mode="after")
+    def _believes_for_a_reason(self) -> Self:
+        if self.verified is None and self.read_back is None and self.call.writes:
+            raise ValueError(f"{self.name}: a call that writes needs `verified`; {VERIFIED_BY}")
+        if self.verified in {"reply", "find"} and self.find is None:
+            raise ValueError(f"`verified: {self.verified}` needs `find`; {VERIFIED_BY}")
+        if self.verified == "read_back" and self.read_back is None:
+            raise ValueError("`verified: read_back` needs `read_back`")
+        return self
 
+
+VERIFIED_BY = (
+    "valid: `reply` (the find's `found` holds over the reply), `find`, `read_back`, `=<expression over the reply>`, "
+    "or `{status: <why the status alone is believed>}`"
+)
+
+
+class Use(Part):
+    """The steps of a group in this place: `{use: group, with: {...}}`, in short `{group: {...}}` or its name alone.
+
+    `when` holds for each of them too; `with` is `given` in them; `name` is what they are called here. `rules` come
+    before those of the last one; `capture` adds to what it captures, over its reply and what was `captured` so far.
+    """
+
+    short_form = {"type": "string", "description": "the name of a group"}
+
+    use: Name
+    when: Expression | None = None
+    name: Name | None = None
+    given: dict[Name, Value] = Field(default={}, alias="with")
+    rules: tuple[Rule, ...] = ()
+    capture: dict[Name, Expression] = {}
+    back_to: Name | None = None
+
+    @classmethod
+    def spelt_out(cls, short: str) -> dict[str, Any]:
+        """Return the name of a group as its use."""
+        return {"use": short}
+
+    @classmethod
+    def normal(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return `{group: {...}}` as the use of a group with what it is given."""
+        named = [key for key in given if key not in cls.valid_keys()]
+        if len(named) != 1 or "use" in given or "with" in given:
+            return given
+        rest = {key: value for key, value in given.items() if key != named[0]}
+        return {"use": named[0], "with": given[named[0]] or {}, **rest}
+
+
+STEP_ONLY = Step.valid_keys() - Use.valid_keys()
+
+
+def _kind_of_step(part: Raw) -> str:
+    if isinstance(part, ForEach) or (isinstance(part, dict) and "for_each" in part):
+        return "for_each"
+    if isinstance(part, Step):
+        return "step"
+    return "step" if isinstance(part, dict) and not part.keys().isdisjoint(STEP_ONLY) else "use"
+
+
+StepOrUse = Annotated[
+    Annotated[Step, Tag("step")] | Annotated[Use, Tag("use")], Discriminator(_kind_of_step)
+]
 class ForEach(Part):
     """Steps repeated for every element of a list known before the first call; the element is `item`."""
 
     for_each: Expression
-    steps: tuple[Step, ...] = Field(min_length=1)
-
-
-def _step_or_repetition(part: Raw) -> str:
-    return (
-        "for_each" if isinstance(part, ForEach) or (isinstance(part, dict) and "for_each" in part) else "step"
-    )
+    steps: tuple[StepOrUse, ...] = Field(min_length=1)
 
 
 AnyStep = Annotated[
-    Annotated[Step, Tag("step")] | Annotated[ForEach, Tag("for_each")], Discriminator(_step_or_repetition)
+    Annotated[Step, Tag("step")] | Annotated[Use, Tag("use")] | Annotated[ForEach, Tag("for_each")],
+    Discriminator(_kind_of_step),
 ]
+
+
+class Refusal(Part):
+    """A message the ERP cannot be told: parked, with its reason, before any call."""
+
+    when: Expression
+    reason: Template
 
 
 class Push(Part):
     """Out: the steps that tell the ERP one kind of fact, or the reason why it has no place for it.
 
     `values` are worked out before the first call; only there may `link`, `lookup` and `need` be used: what
-    they miss holds the message before anything has reached the ERP.
+    they miss holds the message before anything has reached the ERP. `needs`: kinds whose steps come first, their
+    `when`s telling what is still to be done. `refuse`: what is parked at once. `combine`: what becomes of several such messages that wait.
     """
 
     exempt: str | None = None
+    needs: tuple[MessageKind, ...] = ()
+    combine: Combine | None = None
+    refuse: tuple[Refusal, ...] = ()
     values: dict[str, Value] = {}
     steps: tuple[AnyStep, ...] = ()
 
     @model_validator(mode="after")
     def _pushes_or_says_why_not(self) -> Self:
-        if bool(self.exempt) == bool(self.steps):
+        if bool(self.exempt) == bool(self.steps or self.needs):
             raise ValueError('give `steps`, or `exempt: "<the reason>"`, one of them')
         return self
-
-    @model_validator(mode="after")
-    def _goes_back_to_earlier_steps(self) -> Self:
-        earlier: list[str] = []
-        for step in self.steps:
-            name = step.name if isinstance(step, Step) else ""
-            back_to = step.back_to if isinstance(step, Step) else None
-            if name in earlier:
-                raise ValueError(f"two steps are called {name!r}")
-            if back_to and back_to not in earlier:
-                raise ValueError(f"`back_to: {back_to}` names no earlier step; earlier: {', '.join(earlier)}")
-            earlier += [name] if name else []
-        return self
-
-    def all_steps(self) -> Iterator[Step]:
-        """Yield every step, those inside `for_each` too."""
-        for step in self.steps:
-            yield from step.steps if isinstance(step, ForEach) else (step,)
 
 
 # --- the whole ----------------------------------------------------------------------------------------------
@@ -538,6 +839,8 @@ class Profile(Part):
     calls: dict[str, Any] = {}  # a place for YAML anchors; nothing reads it
     connection: Connection
     pull: Pull
+    finds: dict[Name, Find] = {}  # for steps that say `find: <name>`
+    groups: dict[Name, Annotated[tuple[AnyStep, ...], Field(min_length=1)]] = {}  # for steps that say `use: <name>`
     push: dict[MessageKind, Push]
 
     @model_validator(mode="after")
@@ -548,4 +851,10 @@ class Profile(Part):
                 f'push: {", ".join(missing)} neither pushed nor exempt; give `steps` or `exempt: "<why>"`'
             )
         check_scopes(self)
+        self.flows  # noqa: B018 - worked out now, so that a wrong name is refused at load
         return self
+
+    @cached_property
+    def flows(self) -> Mapping[MessageKind, Flow]:
+        """What is done for each kind of message, step by step: groups, finds and needs put in their places."""
+        return {kind: arranged(self, kind) for kind in self.push}

@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.mapping.conversions import Raw
+    from shared.mapping.expressions import Reads
 
     type Path = tuple[str | int, ...]
-    type Found = tuple[Path, Expression]
+    type Found = tuple[Path, Reads]
 
 HOLDING = frozenset({"link", "lookup", "need"})
-PUSH = frozenset({"message", "order", "operation", "settings", "values", "captured", "item"})
+MESSAGE = frozenset({"message", "order", "operation", "settings", "values"})
+PUSH = MESSAGE | {"captured", "item"}
 PULL = frozenset({"settings", "since", "page", "keys"})
 CONNECTION = frozenset({"settings", "login"})
-READS_REPLY = frozenset({"rules", "capture", "found", "expect", "records", "next"})
+READS_REPLY = frozenset(
+    {"rules", "capture", "found", "expect", "records", "next", "total", "verified", "compare"}
+    | {"rate_headers", "refused", "lasts"}
+)
 READS_RECORD = frozenset({"map", "key", "after", "order_key", "number", "state"})
 
 
@@ -36,7 +41,7 @@ def check_scopes(profile: BaseModel) -> None:
         for root in sorted(expression.roots - valid) if valid else ():
             _refuse(path, f"{root!r} is not a fact here; valid: {', '.join(sorted(valid))}")
         holding = expression.functions & HOLDING
-        if holding and path[0] == "push" and path[2] != "values":
+        if holding and path[0] in {"push", "groups", "finds"} and path[2] != "values":
             _refuse(
                 path,
                 f"{min(holding)}() belongs in `values`: a missing code holds the message before any call",
@@ -52,12 +57,16 @@ def _scope(path: Path) -> frozenset[str]:
     names = [part for part in path if isinstance(part, str)]
     reply = frozenset({"reply"} if READS_REPLY.intersection(names) else ())
     if names[0] == "connection":
-        return CONNECTION | reply
+        return CONNECTION | (frozenset({"body"}) if names[1] == "envelope" else reply)
     if names[0] == "pull":
         return frozenset() if _reads_record(names) else PULL | reply
+    if names[0] == "groups":
+        return PUSH | {"given"} | reply
+    if names[0] == "finds":
+        return PUSH | {"given", "reply"}
     if names[2] == "values":
-        return PUSH - {"captured", "item"}
-    return (PUSH - {"captured", "item"} if names[-1] == "for_each" else PUSH) | reply
+        return MESSAGE
+    return (MESSAGE if names[-1] == "for_each" else PUSH) | reply
 
 
 def _reads_record(names: list[str]) -> bool:
@@ -76,7 +85,8 @@ def _expressions(part: Raw, path: Path) -> Iterator[Found]:
 
 def _children(part: Raw) -> Iterator[tuple[str | int, Any]]:
     if isinstance(part, BaseModel):
-        return iter(part)
+        aliases = type(part).model_fields
+        return ((aliases[name].alias or name, child) for name, child in part)
     if isinstance(part, dict):
         return iter(part.items())
     return enumerate(part) if isinstance(part, tuple) else iter(())

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from shared.domain.message import MessageKind
+from shared.profiles.flow import every_step
 from shared.profiles.loader import SHIPPED, load_profile, shipped_profiles
 
 STATES = {"done", "exempt", "unproven"}
@@ -30,5 +31,5 @@ def test_every_kind_of_message_is_pushed_or_exempt(name):
 
 
 def test_every_step_with_an_effect_can_be_found_or_repeated(name):
-    steps = [step for push in load_profile(name).push.values() for step in push.all_steps()]
-    assert [step.name for step in steps if step.unknown_policy == "park"] == []
+    parking = [placed.name for placed in every_step(load_profile(name)) if placed.step.unknown_policy == "park"]
+    assert parking == []

@@ -18,6 +18,7 @@ CONTEXT = PushContext({"number": "WO/1", "erp_ref": {"id": 7}}, {"operation_id":
 def profile_source(push=None, **parts):
     """A whole profile; `push` are the steps of production.reported, `parts` replace top-level keys."""
     step = {"name": "report", "call": {"path": "/report", "body": {"good": "=decimal(message.good)"}}}
+    step["verified"] = {"status": "so says the test"}
     kinds = {kind.value: {"exempt": "not in this test"} for kind in MessageKind}
     source = {
         "profile": "small",

@@ -19,7 +19,8 @@ FIND = {
 
 
 def step(name="report", **parts):
-    return {"name": name, "call": {"path": f"/{name}"}} | parts
+    verified = {"verified": {"status": "so says the test"}}
+    return {"name": name, "call": {"path": f"/{name}"}} | verified | parts
 
 
 class Network:

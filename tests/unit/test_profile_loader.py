@@ -42,7 +42,7 @@ def line_of(text):
         ("records: =reply.body.orders", "records: =reply..orders", "pull.orders.records", "not a JMESPath"),
         ("records: =reply.body.orders", "records: reply", "pull.orders.records", "starts with '='"),
         ("since: =since", "since: =sinse", "pull.orders.call.query.changed_since", "valid: keys, page"),
-        ("kind: cursor, next: =reply.body.next}", "kind: cursr}", "pull.orders.paging", "'keyset'"),
+        ("kind: cursor, next: =reply.body.next,", "kind: cursr,", "pull.orders.paging", "'keyset'"),
         (
             "operator: =default",
             "operator: =link",
