@@ -50,7 +50,7 @@ class Prepared:
 
     def __init__(self, shape: Shape, name: str, build: Callable[[Subquery], Executable]) -> None:
         self._shape = shape
-        self._built = cache(lambda dialect: build(opened(dialect, shape, name)))
+        self._built = cache(lambda dialect, beside: build(opened(dialect, shape, name, beside)))
 
     def __call__(self, connection: Connection, rows: Sequence[Any], **parameters: Any) -> Rows:  # noqa: ANN401
         """Run the statement over `rows`."""
@@ -58,9 +58,10 @@ class Prepared:
 
     def step(self, connection: Connection, rows: Sequence[Any], **parameters: Any) -> Step:  # noqa: ANN401
         """Return the statement over `rows` for `batch.ask` or `batch.later`."""
-        name = connection.dialect.name
-        packed = as_keys(rows) if self._shape is KEYS else as_json(name, self._shape, rows)
-        return Step(self._built(name), {PARAMETER: packed, **parameters})
+        if self._shape is KEYS:
+            return Step(self._built(connection.dialect.name, ()), {PARAMETER: as_keys(rows), **parameters})
+        beside, packed = packed_rows(connection, self._shape, rows)
+        return Step(self._built(connection.dialect.name, beside), {**packed, **parameters})
 
 
 def on_rows(shape: Shape) -> Callable[[Callable[[Subquery], Executable]], Prepared]:
@@ -75,9 +76,8 @@ def on_keys(build: Callable[[Subquery], Executable]) -> Prepared:
 
 def rows_of(connection: Connection, columns: Shape, rows: Sequence[Row], name: str = "given") -> Subquery:
     """Return `rows` as a derived table with the given columns, for statements that are not run often."""
-    dialect = connection.dialect.name
-    opening = _text(dialect, columns).bindparams(given_rows=as_json(dialect, columns, rows))
-    return opening.subquery(name)
+    beside, packed = packed_rows(connection, columns, rows)
+    return _text(connection.dialect.name, columns, beside).bindparams(**packed).subquery(name)
 
 
 def keys_of(connection: Connection, keys: Sequence[str], kind: TypeEngine[str] | None = None) -> Subquery:
@@ -183,16 +183,14 @@ def _on_tuples(
 ) -> Callable[..., Step]:
     """Make `build(given)` SQL Server's statement over tuples in the order of `names`: step(connection, rows)."""
     shape = {name: table.c[name].type for name in names}
-    unlimited = sql_server.unlimited(shape)
 
     @cache
-    def built(long: tuple[str, ...]) -> Executable:
-        return build(opened("mssql", shape, "given", long))
+    def built(beside: tuple[str, ...]) -> Executable:
+        return build(opened("mssql", shape, "given", beside))
 
     def step(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Step:
-        stored = bound(connection.dialect.name, table, names, rows)
-        long = sql_server.long_columns(names, unlimited, stored)
-        return Step(built(long), sql_server.parameters(PARAMETER, names, stored, long))
+        beside, packed = packed_tuples(connection, names, bound("mssql", table, names, rows))
+        return Step(built(beside), packed)
 
     return step
 
@@ -212,18 +210,18 @@ def alone(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
-def opened(dialect: str, shape: Shape, name: str = "given", long: tuple[str, ...] = ()) -> Subquery:
-    """Return the rows of the JSON parameter as a derived table; `long`: columns with parameters of their own."""
-    return _text(dialect, shape, long).subquery(name)
+def opened(dialect: str, shape: Shape, name: str = "given", beside: tuple[str, ...] = ()) -> Subquery:
+    """Return the rows of the JSON parameter as a derived table; `beside`: columns whose texts travel apart."""
+    return _text(dialect, shape, beside).subquery(name)
 
 
-def _text(dialect: str, shape: Shape, long: tuple[str, ...] = ()) -> TextualSelect:
+def _text(dialect: str, shape: Shape, beside: tuple[str, ...] = ()) -> TextualSelect:
     columns = [Column(key, kind) for key, kind in shape.items()]
     if dialect == "sqlite":
         return text(_opening(shape)).columns(*columns)
-    names = [PARAMETER, *(sql_server.beside(PARAMETER, name) for name in long)]
+    names = [PARAMETER, sql_server.texts_of(PARAMETER)] if beside else [PARAMETER]
     given = [bindparam(name, type_=mssql.NVARCHAR(None)) for name in names]
-    return text(sql_server.opening(shape, PARAMETER, long)).bindparams(*given).columns(*columns)
+    return text(sql_server.opening(shape, PARAMETER, beside)).bindparams(*given).columns(*columns)
 
 
 def _opening(shape: Shape) -> str:
@@ -236,13 +234,28 @@ def as_keys(keys: Sequence[str]) -> str:
     return orjson.dumps([[key] for key in keys]).decode()
 
 
-def as_json(dialect: str, shape: Shape, rows: Sequence[Row]) -> str:
-    """Pack rows as a JSON array of arrays, values as the engine stores them."""
-    converters = _converters(dialect, shape)
-    packed = [
+def packed_rows(
+    connection: Connection, shape: Shape, rows: Sequence[Row]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Pack rows for `opened`, values as the engine stores them; tell which columns travel beside the rest."""
+    converters = _converters(connection.dialect.name, shape)
+    stored = [
         [row[name] if convert is None else convert(row[name]) for name, convert in converters] for row in rows
     ]
-    return orjson.dumps(packed, default=str).decode()
+    return packed_tuples(connection, tuple(shape), stored)
+
+
+def packed_tuples(
+    connection: Connection, names: tuple[str, ...], stored: Sequence[Sequence[Any]]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Do `packed_rows` with rows that are as the engine stores them, in the order of `names`."""
+    beside = sql_server.awkward(names, stored) if is_babelfish(connection) else ()
+    return beside, sql_server.parameters(PARAMETER, names, stored, beside)
+
+
+def is_babelfish(connection: Connection) -> bool:
+    """Tell whether the server only speaks as SQL Server does."""
+    return getattr(connection.dialect, "babelfish", False)
 
 
 @cache

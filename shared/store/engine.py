@@ -14,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import StoreUnavailable
+from shared.store.faults import DEFECTS, fault_of, wait_before_repeat
+from shared.store.limits import BUSY_SECONDS, Limits
 from shared.store.tables import SCHEMA
 
 if TYPE_CHECKING:
@@ -26,37 +28,27 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-TRIES = 4
-DEFECTS = (IntegrityError, ProgrammingError, DataError)  # ours to mend; waiting does not help
-BUSY_SECONDS = 2.0
-TRANSIENT = (
-    "deadlock",
-    "1205",
-    "1222",
-    "3960",
-    "40501",
-    "49918",
-    "49919",
-    "49920",
-    "10928",
-    "10929",
-)
-
 
 class Store:
     """Runs units of work in transactions, off the event loop. SQLite has one writer, so it gets one thread."""
 
     def __init__(
-        self, url: str, busy_seconds: float = BUSY_SECONDS, prepare: Callable[[Store], None] | None = None
+        self,
+        url: str,
+        busy_seconds: float = BUSY_SECONDS,
+        prepare: Callable[[Store], None] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """`prepare` runs once, before the first unit of work; while it fails, SQL counts as away."""
-        self.engine = make_engine(url, busy_seconds)
+        limits = limits or Limits(busy_seconds=busy_seconds)
+        self.engine = make_engine(url, limits=limits)
+        self._reading = reading_engine(self.engine, url, limits)
         self._prepare = prepare
         self._preparing = threading.RLock()  # what prepares writes through this very store
         self._ready = prepare is None
-        writers = 1 if self.engine.dialect.name == "sqlite" else 8
+        writers = 1 if self.engine.dialect.name == "sqlite" else limits.writers
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="sql-write")
-        self._readers = ThreadPoolExecutor(4, thread_name_prefix="sql-read")
+        self._readers = ThreadPoolExecutor(limits.readers, thread_name_prefix="sql-read")
 
     async def write[T](self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it.
@@ -74,12 +66,12 @@ class Store:
     def write_now[T](self, work: Callable[[Connection], T]) -> T:
         """Do `write` on the caller's own thread."""
         self._make_ready()
-        return self._attempt(work, "IMMEDIATE")
+        return self._attempt(self.engine, work, "IMMEDIATE")
 
     def read_now[T](self, work: Callable[[Connection], T]) -> T:
         """Do `read` on the caller's own thread."""
         self._make_ready()
-        return self._attempt(work, "DEFERRED")
+        return self._attempt(self._reading, work, "DEFERRED")
 
     def _make_ready(self) -> None:
         """Hold everybody back until `prepare` has gone through; the next caller tries again if it fails."""
@@ -96,31 +88,25 @@ class Store:
                 raise translated(error) from error
             self._ready = True
 
-    def _attempt[T](self, work: Callable[[Connection], T], begin: str) -> T:
-        for attempt in range(1, TRIES + 1):
+    def _attempt[T](self, engine: Engine, work: Callable[[Connection], T], begin: str) -> T:
+        failed = 0
+        while True:
             try:
-                with self.engine.connect().execution_options(begin=begin) as connection, connection.begin():
+                with engine.connect().execution_options(begin=begin) as connection, connection.begin():
                     return work(connection)
             except (DBAPIError, PoolTimeout) as error:
-                if attempt == TRIES or not worth_repeating(error):
+                failed += 1
+                wait = wait_before_repeat(fault_of(error), failed)
+                if wait is None:
                     raise translated(error) from error
-                time.sleep(0.02 * 2**attempt)
-        raise AssertionError  # the loop returns or raises
+            time.sleep(wait)
 
     def close(self) -> None:
         """Finish running work and give back connections."""
         self._writers.shutdown()
         self._readers.shutdown()
         self.engine.dispose()
-
-
-def worth_repeating(error: Exception) -> bool:
-    """Tell whether the same work, run again at once, may well succeed."""
-    if isinstance(error, IntegrityError):
-        return True  # a concurrent writer inserted the same key first: the next look finds it there
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return any(mark in str(error).lower() for mark in TRANSIENT)
+        self._reading.dispose()
 
 
 def translated(error: BaseException) -> BaseException:
@@ -135,11 +121,23 @@ def first_line(error: BaseException) -> str:
     return str(getattr(error, "orig", error)).splitlines()[0][:300]
 
 
-def make_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """Create the engine for `url`, with the settings each kind of database needs."""
+def make_engine(url: str, busy_seconds: float = BUSY_SECONDS, limits: Limits | None = None) -> Engine:
+    """Create the engine for `url`, with the settings each kind of database needs. Connects to nothing yet."""
+    limits = limits or Limits(busy_seconds=busy_seconds)
     if url.startswith("sqlite"):
-        return _sqlite(url, busy_seconds)
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, use_setinputsizes=True)
+        return _sqlite(url, limits.busy_seconds)
+    from shared.store.sqlserver.connect import sql_server  # noqa: PLC0415 - no driver where none is needed
+
+    return sql_server(url, limits)
+
+
+def reading_engine(engine: Engine, url: str, limits: Limits) -> Engine:
+    """Return the engine whose transactions see one snapshot: on SQLite all do, SQL Server has to be asked."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    from shared.store.sqlserver.connect import sql_server  # noqa: PLC0415
+
+    return sql_server(url, limits, snapshot=True)
 
 
 def _sqlite(url: str, busy_seconds: float) -> Engine:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 # In the order of ExecutionEvent's fields, and what the store adds.
-COLUMNS = ("event_key", *ExecutionEvent._fields[1:], "recorded_at", "voided_by")
+STATED = ("event_key", *ExecutionEvent._fields[1:])
+COLUMNS = (*STATED, "recorded_at", "voided_by")
+TYPE, OUTCOME, TIME_KIND = (STATED.index(name) for name in ("type", "outcome", "time_kind"))
 
 
 def known_and_voided(connection: Connection, orders: Mapping[str, str]) -> tuple[set[str], dict[str, str]]:
@@ -77,10 +79,13 @@ def history(connection: Connection, order_keys: Sequence[str]) -> dict[str, list
 
 def from_row(row: Any) -> ExecutionEvent:  # noqa: ANN401 - a SQLAlchemy row mapping
     """Read an event back off its row."""
-    stated = [row[name] for name in COLUMNS[: len(ExecutionEvent._fields)]]
-    event = ExecutionEvent(*stated)
-    return event._replace(
-        type=EventType(event.type),
-        outcome=Outcome(event.outcome) if event.outcome else None,
-        time_kind=TimeKind(event.time_kind) if event.time_kind else None,
-    )
+    return event_of([row[name] for name in STATED])
+
+
+def event_of(stated: Sequence[Any]) -> ExecutionEvent:
+    """Read an event back off its columns, in the order of `STATED`."""
+    values = list(stated)
+    values[TYPE] = EventType(values[TYPE])
+    values[OUTCOME] = Outcome(values[OUTCOME]) if values[OUTCOME] else None
+    values[TIME_KIND] = TimeKind(values[TIME_KIND]) if values[TIME_KIND] else None
+    return ExecutionEvent._make(values)

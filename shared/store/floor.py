@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, case, select, update
 
 from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.state import OperationState, Status
@@ -134,7 +134,8 @@ STATE_COLUMNS = (
 @on_keys
 def _streams(wanted: Subquery) -> Executable:
     names = ("stream_key", "connection", "order_number", "status", "started_at", "next_sequence")
-    columns = select(*(stream.c[name] for name in names), stream.c.due_at.is_(None), stream.c.version)
+    asleep = case((stream.c.due_at.is_(None), 1), else_=0)  # T-SQL has no truth values in rows
+    columns = select(*(stream.c[name] for name in names), asleep.label("asleep"), stream.c.version)
     return columns.join(wanted, stream.c.stream_key == wanted.c.value)
 
 

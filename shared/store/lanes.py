@@ -13,7 +13,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from shared.domain.message import MessageKind, MessageState, Progress, QueuedMessage
 from shared.store.bulk import keys_of, on_keys, rows_of
-from shared.store.events import from_row
+from shared.store.events import STATED, event_of, from_row
 from shared.store.outbox import OPEN
 from shared.store.tables import execution_event, outbound_message, stream
 
@@ -104,32 +104,12 @@ def backlog(connection: Connection, stream_keys: Sequence[str], limit: int) -> d
 def _open_messages(
     connection: Connection, stream_keys: Sequence[str], limit: int
 ) -> dict[str, list[QueuedMessage]]:
-    rows = _first_open(connection, stream_keys, limit=limit).mappings().all()
-    corrections = [(row["m_stream_key"], row["m_voids_sequence"]) for row in rows if row["m_voids_sequence"]]
-    voided = _voided(connection, corrections)
+    rows = _first_open(connection, stream_keys, limit=limit).all()
+    voided = _voided(connection, [(row[KEY], row[VOIDS]) for row in rows if row[VOIDS]])
     found: dict[str, list[QueuedMessage]] = {}
     for row in rows:
-        found.setdefault(row["m_stream_key"], []).append(_queued(row, voided))
+        found.setdefault(row[KEY], []).append(_queued(row, voided))
     return found
-
-
-@on_keys
-def _first_open(wanted: Subquery) -> Executable:
-    table = outbound_message
-    place = func.row_number().over(partition_by=table.c.stream_key, order_by=table.c.sequence).label("place")
-    numbered = (
-        select(table, place)
-        .join(wanted, table.c.stream_key == wanted.c.value)
-        .join(stream, stream.c.stream_key == table.c.stream_key)
-        .where(table.c.sequence >= stream.c.head, table.c.state.in_(OPEN))
-        .subquery("numbered")
-    )
-    return (
-        select(*(numbered.c[name].label(f"m_{name}") for name in MESSAGE_COLUMNS), execution_event)
-        .join(execution_event, execution_event.c.event_key == numbered.c.event_key)
-        .where(numbered.c.place <= bindparam("limit"))
-        .order_by(numbered.c.stream_key, numbered.c.sequence)
-    )
 
 
 MESSAGE_COLUMNS = (
@@ -143,20 +123,43 @@ MESSAGE_COLUMNS = (
     "intent_at",
     "voids_sequence",
 )
+KEY, VOIDS = MESSAGE_COLUMNS.index("stream_key"), MESSAGE_COLUMNS.index("voids_sequence")
+
+
+@on_keys
+def _first_open(wanted: Subquery) -> Executable:
+    table = outbound_message
+    place = func.row_number().over(partition_by=table.c.stream_key, order_by=table.c.sequence).label("place")
+    numbered = (
+        select(table, place)
+        .join(wanted, table.c.stream_key == wanted.c.value)
+        .join(stream, stream.c.stream_key == table.c.stream_key)
+        .where(table.c.sequence >= stream.c.head, table.c.state.in_(OPEN))
+        .subquery("numbered")
+    )
+    stated = (execution_event.c[name].label(f"e_{name}") for name in STATED)
+    return (
+        select(*(numbered.c[name] for name in MESSAGE_COLUMNS), *stated)
+        .join(execution_event, execution_event.c.event_key == numbered.c.event_key)
+        .where(numbered.c.place <= bindparam("limit"))
+        .order_by(numbered.c.stream_key, numbered.c.sequence)
+    )
 
 
 def _queued(row: Any, voided: Mapping[tuple[str, int], tuple[MessageKind, ExecutionEvent]]) -> QueuedMessage:  # noqa: ANN401
-    target = voided.get((row["m_stream_key"], row["m_voids_sequence"]))
+    columns = len(MESSAGE_COLUMNS)
+    key, sequence, kind, operation_id, state, attempts, progress, intent_at, voids = row[:columns]
+    target = voided.get((key, voids))
     return QueuedMessage(
-        row["m_stream_key"],
-        row["m_sequence"],
-        MessageKind(row["m_kind"]),
-        row["m_operation_id"],
-        MessageState(row["m_state"]),
-        row["m_attempts"],
-        progress_from(row["m_progress"], left_open=row["m_intent_at"] is not None),
-        from_row(row),
-        row["m_voids_sequence"],
+        key,
+        sequence,
+        MessageKind(kind),
+        operation_id,
+        MessageState(state),
+        attempts,
+        progress_from(progress, left_open=intent_at is not None),
+        event_of(row[columns:]),
+        voids,
         *(target or (None, None)),
     )
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from shared.store.engine import Store
-from shared.store.schema import upgrade
+from shared.store.schema import downgrade, upgrade
 from shared.store.tables import metadata
 
 SQL_SERVER = "TASCUS_TEST_SQLSERVER_URL"
@@ -26,6 +26,7 @@ def sql_url(request, tmp_path_factory):
     else:
         url = os.environ[SQL_SERVER]
     store = Store(url)
+    downgrade(store.engine)  # the database is the tests' own; an earlier run may have left another schema
     upgrade(store.engine)
     store.close()
     return url
