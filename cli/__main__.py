@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cli.connections import check
+from cli.profile import commands as profiles
 from cli.status import status
 from devhost.errors import DevhostError
 from devhost.settings import apply_values, load_local_settings
@@ -32,6 +33,10 @@ def _run(given: argparse.Namespace) -> int:
         return play(given.arguments)
     if given.command == "status":
         return status(given.url, os.environ.get("TASCUS_API_KEY", ""))
+    if given.command == "profile":
+        if given.what == "try":
+            apply_values(load_local_settings(given.settings).values, os.environ)
+        return profiles.run(given)
     apply_values(load_local_settings(given.settings).values, os.environ)
     return asyncio.run(check())
 
@@ -43,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("arguments", nargs=argparse.REMAINDER, help="see `python -m demo --help`")
     shown = commands.add_parser("status", help="what runs, what waits, what a person has to look at")
     shown.add_argument("--url", default=os.environ.get("TASCUS_URL", LOCAL), help=f"default: {LOCAL}")
+    profiles.add_to(commands)
     connections = commands.add_parser("connections", help="the configured ERPs").add_subparsers(
         dest="what", required=True
     )

@@ -16,7 +16,7 @@ from shared.erp.client import Answer, NoReplyError, NothingSentError
 from shared.errors import MappingError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from aiohttp import ClientHandlerType
 
     from shared.erp.client import Request, Tls
     from shared.profiles.model import Limits, Timeouts
@@ -39,20 +39,26 @@ class AiohttpWire:
     async def exchange(self, request: Request) -> Answer:
         """See `client.Wire`."""
         session = self._session or await self._open()
-        method, url, headers, content = request
         try:
-            async with session.request(
-                method, address(url), data=content or None, headers=headers, allow_redirects=False
-            ) as response:
-                return Answer(response.status, response.headers, await self._read(response))
+            return await self._answer(session, request)
         except UNSENT as error:
             raise NothingSentError(f"{type(error).__name__}: {error}") from error
         except (aiohttp.InvalidURL, ValueError) as error:  # a line break in a header is a ValueError
-            raise MappingError(f"{url}: {error}") from error
+            raise MappingError(f"{request.url}: {error}") from error
         except TimeoutError as error:
             raise NoReplyError(f"no reply within {self._timeouts.reply:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise NoReplyError(f"{type(error).__name__}: {error}") from error
+
+    async def _answer(self, session: aiohttp.ClientSession, request: Request) -> Answer:
+        method, url, headers, content = request
+        response = await session.request(
+            method, address(url), data=content or None, headers=headers, allow_redirects=False
+        )
+        try:
+            return Answer(response.status, response.headers, await self._read(response))
+        finally:
+            response.release()  # of no effect once all is read
 
     async def close(self) -> None:
         """Close the sockets; the next exchange opens new ones."""
@@ -75,26 +81,25 @@ class AiohttpWire:
             middlewares=(sent_once,),
         )
 
-    async def _read(self, response: ClientResponse) -> bytes | None:
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
         """Return the content as it came; None, with the connection given up, if there is more than allowed."""
-        most = self._limits.reply_bytes
-        if (response.content_length or most + 1) <= most:
-            return await response.read()
+        most, stream = self._limits.reply_bytes, response.content
         chunks, size = [], 0
-        async for chunk in response.content.iter_any():
+        while not stream.at_eof():
+            chunk = await stream.readany()
             size += len(chunk)
             if size > most:
                 response.close()
                 return None
             chunks.append(chunk)
-        return b"".join(chunks)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 class DroppedError(aiohttp.ClientError):
     """The connection was dropped after the request had gone out."""
 
 
-async def sent_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+async def sent_once(request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
     """Keep aiohttp from sending a PUT or DELETE again by itself when a kept connection drops: we look first."""
     try:
         return await handler(request)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     type Facts = dict[str, Any]
 
 TOO_MANY = 429
+LONGEST_REST = timedelta(seconds=5)  # that a call waits for its turn; beyond, it is put off
 COMMON_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",  # always said, because some ERPs send it unasked
@@ -105,7 +106,10 @@ class Caller:
         return self._allowance(reply) if self._rates else reply
 
     def _let_rest(self) -> None:
-        """Raise in the ERP's quiet hours: nothing is sent, and the connection comes back at their end."""
+        """Raise while the ERP takes nothing: nothing is sent, and the connection comes back at the end of that."""
+        rest = self._pace.resting()
+        if rest > LONGEST_REST:
+            raise LoginFailed(Reply(ReplyKind.UNREACHABLE, 0, rest, reason="the ERP's allowance is used up"))
         hours = self.connection.limits.quiet_hours
         until = quiet_until(hours, self.settings, self.now()) if hours else None
         if until is not None:

@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     import httpx
 
     from shared.domain.message import Message, MessageKind, Progress
-    from shared.erp.port import Advance, Erp, Exempt, Missing, PlannedPush, PulledPage, PushContext
+    from shared.erp.port import (
+        Advance,
+        Erp,
+        Exempt,
+        Missing,
+        PlannedPush,
+        Preview,
+        PulledPage,
+        PushContext,
+        ReferenceValue,
+        Sample,
+    )
     from shared.erp.secrets import SecretResolver
     from shared.mapping.conversions import Raw
     from shared.profiles.model import Profile, Setting
@@ -36,7 +47,7 @@ def build(
     secrets: SecretResolver,
     clock: Callable[[], datetime],
     transport: httpx.AsyncBaseTransport | None = None,
-) -> Erp:
+) -> ProfileErp:
     """Return the ERP that `profile` and a connection's `settings` describe. Nothing is called yet.
 
     `secrets` resolves the vault name a secret setting holds; `transport` replaces the network in tests.
@@ -89,6 +100,14 @@ class ProfileErp:
         """Yield the numbers of all orders still open in the ERP, page by page."""
         return self._puller.open_numbers()
 
+    def reference_kinds(self) -> Sequence[str]:
+        """Return the kinds of reference data the profile can list."""
+        return list(self._profile.pull.reference)
+
+    def reference(self, kind: str) -> AsyncIterator[Sequence[ReferenceValue]]:
+        """Yield what the ERP knows of `kind`, page by page."""
+        return self._puller.reference(kind)
+
     def plan(self, message: Message, context: PushContext) -> PlannedPush | Missing | Exempt:
         """Translate `message`; pure."""
         return self._pusher.plan(message, context)
@@ -96,6 +115,14 @@ class ProfileErp:
     async def advance(self, push: PlannedPush, progress: Progress, attempts: int) -> Advance:
         """Do the step `progress` stands at, looking first where its outcome is unknown."""
         return await self._pusher.advance(push, progress, attempts)
+
+    def preview(self, push: PlannedPush, progress: Progress) -> Preview | None:
+        """Return the call `advance` would make next, without making it; None = nothing is left to do."""
+        return self._pusher.preview(push, progress)
+
+    async def samples(self, most: int) -> list[Sample]:
+        """Return up to `most` released orders, raw beside mapped. Raises ErpUnavailable."""
+        return await self._puller.samples(most)
 
     def pushes(self, kind: MessageKind) -> bool:
         """Tell whether the profile has a push for `kind` at all."""

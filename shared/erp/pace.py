@@ -31,20 +31,28 @@ class Pace:
     def __init__(self, per_second: float | None) -> None:
         self._gap = 1 / per_second if per_second else 0
         self._next = 0.0
+        self._rests_until = 0.0
 
     async def wait(self) -> None:
         """Return when the next request may go."""
-        if not self._gap and not self._next:
+        if not self._gap and not self._rests_until:
             return
         now = asyncio.get_running_loop().time()
-        turn = max(now, self._next)
+        turn = max(now, self._next, self._rests_until)
         self._next = turn + self._gap
         if turn > now:
             await asyncio.sleep(turn - now)
 
+    def resting(self) -> timedelta:
+        """Return how much of the rest is left."""
+        if not self._rests_until:
+            return timedelta()
+        return timedelta(seconds=max(self._rests_until - asyncio.get_running_loop().time(), 0))
+
     def rest(self, wait: timedelta) -> None:
         """Let nobody go before `wait` is over."""
-        self._next = max(self._next, asyncio.get_running_loop().time() + wait.total_seconds())
+        until = asyncio.get_running_loop().time() + wait.total_seconds()
+        self._rests_until = max(self._rests_until, until)
 
 
 def quiet_until(hours: Iterable[QuietHours], settings: Facts, now: datetime) -> datetime | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from shared.mapping.conversions import text
+from shared.mapping.conversions import integer, text
 from shared.profiles.model import (
     CursorPaging,
     KeysetPaging,
@@ -44,7 +44,7 @@ class Page:
 
 def first_page(paging: Paging, size: int) -> Page:
     """Return the page a listing begins with."""
-    return _ranged(paging, Page(size))
+    return ranged(paging, Page(size))
 
 
 def next_page(
@@ -63,7 +63,8 @@ def next_page(
                 page if len(records) < page.size else _after_last(paging, page, records[-1], facts, tables)
             )
         case OffsetPaging() | RangePaging() | NumberPaging():
-            following = page if _ends(page, records, facts) else _counted_on(paging, page, len(records))
+            ends = _ends(paging, page, records, facts, tables)
+            following = page if ends else _counted_on(paging, page, len(records))
         case _:
             following = page
     return None if following == page else following
@@ -74,18 +75,30 @@ def _after_last(paging: KeysetPaging, page: Page, last: Raw, facts: dict[str, An
 
 
 def _counted_on(paging: Paging, page: Page, count: int) -> Page:
-    return _ranged(paging, replace(page, number=page.number + 1, offset=page.offset + count))
+    reread = max(min(paging.reread, count - 1), 0) if isinstance(paging, OffsetPaging | RangePaging) else 0
+    return ranged(paging, replace(page, number=page.number + 1, offset=page.offset + count - reread))
 
 
-def _ranged(paging: Paging, page: Page) -> Page:
+def ranged(paging: Paging, page: Page) -> Page:
+    """Return `page` with the header that asks for it, where the paging has one."""
     if not isinstance(paging, RangePaging):
         return page
     last = page.offset + page.size - 1
     return replace(page, headers={"Range": f"{paging.unit}={page.offset}-{last}"})
 
 
-def _ends(page: Page, records: Sequence[Any], facts: dict[str, Any]) -> bool:
-    total = TOTAL.search(facts["reply"]["headers"].get("content-range", ""))
-    if total is not None:
-        return page.offset + len(records) >= int(total[1]) or not records
-    return len(records) < page.size
+def _ends(
+    paging: Paging, page: Page, records: Sequence[Any], facts: dict[str, Any], tables: Tables
+) -> bool:
+    total = _total(paging, facts, tables)
+    if total is None:
+        return len(records) < page.size
+    return page.offset + len(records) >= total or not records
+
+
+def _total(paging: Paging, facts: dict[str, Any], tables: Tables) -> int | None:
+    """Return how many records the reply says there are, None if it does not say."""
+    if isinstance(paging, OffsetPaging | NumberPaging) and paging.total:
+        return integer(paging.total(facts, tables))
+    stated = TOTAL.search(facts["reply"]["headers"].get("content-range", ""))
+    return int(stated[1]) if stated else None

@@ -25,9 +25,12 @@ __all__ = [
     "Exempt",
     "Missing",
     "PlannedPush",
+    "Preview",
     "PulledPage",
     "PushContext",
+    "ReferenceValue",
     "RejectedRecord",
+    "Sample",
 ]
 
 
@@ -82,6 +85,34 @@ class PlannedPush(NamedTuple):
     facts: Mapping[str, Json]
 
 
+class Sample(NamedTuple):
+    """One record as the ERP gave it, and what the profile makes of it; neither order nor problem: it is ignored."""
+
+    record: Json
+    order: WorksOrder | None
+    problem: str = ""
+
+
+class Preview(NamedTuple):
+    """A call that would be made next. `writes`: it may change something in the ERP. Without credentials."""
+
+    step: str
+    writes: bool
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class ReferenceValue(NamedTuple):
+    """One value of the ERP's reference data. `unit`: of a part; "" where the ERP has none."""
+
+    kind: str
+    code: str
+    name: str = ""
+    unit: str = ""
+
+
 class Erp(Protocol):
     """One connected ERP."""
 
@@ -95,6 +126,19 @@ class Erp(Protocol):
 
     def open_orders(self) -> AsyncIterator[Sequence[str]]:
         """Yield the numbers of all orders still open in the ERP, page by page, for the reconciling pass."""
+        ...
+
+    def reference_kinds(self) -> Sequence[str]:
+        """Return the kinds of reference data the ERP can list: part, operation, work_centre, scrap_reason, ..."""
+        ...
+
+    def reference(self, kind: str) -> AsyncIterator[Sequence[ReferenceValue]]:
+        """Yield what the ERP knows of `kind`, page by page, for aligning it with the floor's codes.
+
+        Raises:
+            ConfigurationError: the profile cannot list that kind; names those it can.
+            ErpUnavailable: as for `pull`.
+        """
         ...
 
     def plan(self, message: Message, context: PushContext) -> PlannedPush | Missing | Exempt:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from shared.domain.verdict import Verdict
-from shared.erp.paging import first_page, next_page
-from shared.erp.port import PulledPage, RejectedRecord
+from shared.erp.listing import Chunk, Listing
+from shared.erp.port import PulledPage, ReferenceValue, RejectedRecord, Sample
 from shared.erp.reply import ReplyFacts, judged
-from shared.errors import ErpUnavailable, MappingError
+from shared.errors import ConfigurationError, ErpUnavailable, MappingError
 from shared.mapping.conversions import instant, integer, rfc3339, text
 from shared.mapping.order_in import OrderReader
+from shared.profiles.model import Drifting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from shared.erp.paging import Page
     from shared.mapping.conversions import Raw
     from shared.mapping.expressions import Expression
-    from shared.profiles.model import Call, OperationsPull, Paging, Profile, Watermark
+    from shared.profiles.model import Call, OperationsPull, Paging, Profile, ReferenceMap, Watermark
 
     type Facts = dict[str, Any]
     type Ranked = tuple[Any, str]
@@ -45,10 +46,11 @@ class Puller:
         orders = self._pull.orders
         marks = Marks(orders.watermark, self._caller.settings, self._reader.facts)
         scope = {"since": marks.since(since)}
+        steady = not isinstance(orders.paging, Drifting) or bool(orders.paging.stable)
         async for records, last in self._pages(orders.call, orders.paging, orders.records, scope):
             marks.see(records)
             read, rejected = await self._read(records)
-            safe = last or (orders.watermark is not None and orders.watermark.ascending)
+            safe = last or (steady and orders.watermark is not None and orders.watermark.ascending)
             yield PulledPage(read, rejected, marks.highest if safe else None)
 
     async def open_numbers(self) -> AsyncIterator[Sequence[str]]:
@@ -59,6 +61,43 @@ class Puller:
         ):
             numbers = (text(listing.number(record, self._tables)) for record in records)
             yield [number for number in numbers if number]
+
+    async def samples(self, most: int) -> list[Sample]:
+        """Return up to `most` records of the first page of released orders, raw beside mapped."""
+        orders, separate = self._pull.orders, self._pull.operations
+        async for records, _last in self._pages(
+            orders.call, orders.paging, orders.records, {"since": None}
+        ):
+            chosen = records[:most]
+            found = await self._operations(separate, chosen) if separate else None
+            return [self._sample(record, found) for record in chosen]
+        return []
+
+    def _sample(self, record: Raw, found: dict[str, list[Any]] | None) -> Sample:
+        try:
+            return Sample(record, self._order(record, found))
+        except MappingError as error:
+            return Sample(record, None, self._caller.secrets.redacted(str(error)))
+
+    async def reference(self, kind: str) -> AsyncIterator[Sequence[ReferenceValue]]:
+        """Yield what the ERP knows of `kind`, page by page; a record without a code is left out."""
+        listing = next((each for name, each in self._pull.reference.items() if name == kind), None)
+        if listing is None:
+            valid = ", ".join(sorted(self._pull.reference)) or "(none)"
+            raise ConfigurationError(f"the profile cannot list {kind!r}; it can list: {valid}")
+        pages = self._pages(listing.call, listing.paging, listing.records, {"since": None})
+        async for records, _last in pages:
+            values = [self._reference_value(kind, listing.map, record) for record in records]
+            yield [value for value in values if value.code]
+
+    def _reference_value(self, kind: str, fields: ReferenceMap, record: Raw) -> ReferenceValue:
+        try:
+            facts = self._reader.facts(record)
+            asked = (fields.code, fields.name, fields.unit)
+            code, name, unit = (text(value(facts, self._tables)) if value else None for value in asked)
+        except MappingError as error:
+            raise ErpUnavailable(f"{kind}: {error}") from error
+        return ReferenceValue(kind, code or "", name or "", unit or "")
 
     async def _read(self, records: Sequence[Any]) -> tuple[list[WorksOrder], list[RejectedRecord]]:
         separate = self._pull.operations
@@ -101,18 +140,20 @@ class Puller:
 
     async def _pages(
         self, call: Call, paging: Paging, where: Expression, scope: Facts
-    ) -> AsyncIterator[tuple[list[Any], bool]]:
-        """Yield the records of every page, and whether it is the last.
+    ) -> AsyncIterator[Chunk]:
+        """Yield the records of every page, and whether that was all.
 
         Raises:
             ErpUnavailable: the ERP cannot be reached, answers with an error or answers something else.
         """
-        page: Page | None = first_page(paging, self._caller.connection.limits.page_size)
-        while page is not None:
+
+        async def fetch(page: Page) -> tuple[list[Any], Facts]:
             facts = await self._fetch(call, page, scope)
-            records = self._records(where, facts)
-            page = next_page(paging, page, records, facts, self._tables)
-            yield records, page is None
+            return self._records(where, facts), facts
+
+        size = self._caller.connection.limits.page_size
+        async for chunk in Listing(paging, size, fetch, self._tables).chunks():
+            yield chunk
 
     async def _fetch(self, call: Call, page: Page, scope: Facts) -> Facts:
         facts = {"settings": self._caller.settings, "page": page.facts(), **scope}
@@ -204,6 +245,6 @@ def _parsed(value: str) -> datetime:
         raise MappingError(f"watermark {value!r} is not an instant") from None
 
 
-async def _nothing() -> AsyncIterator[tuple[list[Any], bool]]:
+async def _nothing() -> AsyncIterator[Chunk]:
     return
-    yield [], True  # what makes this an iterator
+    yield Chunk([], last=True)  # what makes this an iterator

@@ -8,13 +8,14 @@ outcome is unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import groupby
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from shared.domain.message import Progress
 from shared.domain.verdict import Decision, Reply, ReplyKind, Verdict, decide
-from shared.erp.port import Advance, Exchange, Exempt, Missing, PlannedPush
+from shared.erp.port import Advance, Exchange, Exempt, Missing, PlannedPush, Preview
 from shared.erp.reply import ReplyFacts, fitting, reply_of
 from shared.errors import MappingError
 from shared.mapping.body_out import message_facts, plain_json, values
@@ -121,6 +122,17 @@ class Pusher:
             return run.stopped(_parked(self._caller.secrets.redacted(str(error))))
 
 
+    def preview(self, push: PlannedPush, progress: Progress) -> Preview | None:
+        """Return the call `advance` would make next, without making it; None = nothing is left to do.
+
+        Raises:
+            MappingError: a part of it cannot be worked out, or the profile parks the message.
+        """
+        if REFUSED in push.facts:
+            raise MappingError(str(push.facts[REFUSED]))
+        return Run(self._caller, push, progress, 0).preview()
+
+
 class Run:
     """One advance of one push."""
 
@@ -148,6 +160,18 @@ class Run:
             return await self._confirm(planned)
         return await self._look_then_send(planned) if self._progress.unknown else await self._send(planned)
 
+    def preview(self) -> Preview | None:
+        """Return the call that comes next, None at the end."""
+        at = self._applicable(self._progress.step, self._progress.captured)
+        if at >= len(self._steps):
+            return None
+        planned = self._steps[at]
+        call = _call_of(planned)
+        key = planned.step.idempotency_header if planned.part == "send" else None
+        headers = {key: self._idempotency_key()} if key else None
+        request = self._caller.request(call, self._facts(planned), headers)
+        return Preview(planned.label, call.writes, *request)
+
     def stopped(self, decision: Decision, unknown: bool | None = None) -> Advance:
         """Return "no further": progress stays at its step; `unknown` None keeps what was known about it."""
         known = self._progress.unknown if unknown is None else unknown
@@ -160,6 +184,9 @@ class Run:
             return self.stopped(
                 _parked(f"{planned.label}: sent, but no reply was read, and the profile has no way to look")
             )
+        if step.unknown_policy == "await" and not self._progress.resend:
+            self._progress = Progress(self._progress.step + 1, captured=self._progress.captured)
+            return await self._confirm(self._steps[self._progress.step])
         if step.unknown_policy == "find" and find:
             found = await self._look(planned, find, f"{planned.label}.find")
             if found is not None:
@@ -181,12 +208,14 @@ class Run:
 
     async def _confirm(self, planned: PlannedStep) -> Advance:
         """Look whether what the ERP accepted is there. It may come late, so the look is repeated, not the step."""
-        assert planned.placed.find  # noqa: S101 - the loader refuses `verified: find` without one
-        found = await self._look(planned, planned.placed.find, planned.label)
+        find = planned.placed.find
+        assert find  # noqa: S101 - the loader refuses `verified: find` without one
+        found = await self._look(planned, find, planned.label)
         if found is not None:
             return found
+        after = timedelta(seconds=find.every) if find.every else None
         reason = f"{planned.placed.name}: accepted, but not to be found in the ERP"
-        reply = Reply(ReplyKind.ANSWERED, stated=Verdict.RETRY, reason=reason)
+        reply = Reply(ReplyKind.ANSWERED, retry_after=after, stated=Verdict.RETRY, reason=reason)
         return self.stopped(decide(reply, self._attempts))
 
     async def _send(self, planned: PlannedStep) -> Advance:
@@ -320,6 +349,8 @@ class Run:
         seen = ReplyFacts(http, caller.secrets.redacted)
         rule = fitting(seen, (*rules, *caller.connection.rules), facts, self._tables)
         decision = decide(reply_of(seen, rule, facts, self._tables, caller.now()), self._attempts)
+        if rule is not None and rule.not_taken:
+            decision = replace(decision, look_first=False)
         clean = _redacted(decision, caller.secrets.redacted)
         return Judged(seen, clean, look=rule is not None and rule.look, stated=rule is not None)
 
@@ -350,6 +381,14 @@ class Run:
     @property
     def _tables(self) -> Tables:
         return self._caller.tables
+
+
+def _call_of(planned: PlannedStep) -> Call:
+    if planned.part == "find" and planned.placed.find:
+        return planned.placed.find.call
+    if planned.part == "read_back" and planned.step.read_back:
+        return planned.step.read_back.call
+    return planned.step.call
 
 
 def planned(flow: Flow, facts: Facts, tables: Tables) -> list[PlannedStep]:

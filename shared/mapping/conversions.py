@@ -166,12 +166,15 @@ def day_parts(value: Raw, zone: str = "UTC") -> dict[str, int] | None:
     return None if parts is None else {part: parts[part] for part in DATE_PARTS[:3]}
 
 
-def seconds(value: Raw, unit: str) -> Decimal | None:
-    """Return the seconds in `value` `unit`s (ms, s, min, h, d), or in an ISO 8601 duration (iso): `PT1H2M`."""
+def seconds(value: Raw, unit: str | None) -> Decimal | None:
+    """Return the seconds in `value` `unit`s (ms, s, min, h, d), or in an ISO 8601 duration (iso): `PT1H2M`.
+
+    A null unit makes null: what is not known to be minutes or hours is not known.
+    """
     if unit == "iso":
         return _iso_seconds(value)
-    number = decimal(value)
-    return None if number is None else number * _unit(unit)
+    number = None if unit is None else decimal(value)
+    return None if number is None or unit is None else number * _unit(unit)
 
 
 def duration(value: Raw, unit: str) -> Decimal | str | None:
@@ -257,15 +260,17 @@ def has(record: Raw, field: str) -> bool | None:
     return None if record is None else isinstance(record, dict) and field in record
 
 
-def lookup(tables: Tables, table: str, value: Raw) -> Raw:
-    """Return what the profile's code table says for `value`; null and empty text stay unset."""
-    return _translate(tables.codes, table, value)
+def lookup(tables: Tables, table: str, value: Raw, *other: Raw) -> Raw:
+    """Return what the profile's code table says for `value`; null and empty text stay unset.
+
+    With an `other`, that is what stands where the table has no such value, or there is none.
+    """
+    return _translate(tables.codes, table, value, other)
 
 
-def link(tables: Tables, kind: str, value: Raw) -> str | None:
-    """Return the ERP's code for our `value`, from the connection's reference links."""
-    translated: str | None = _translate(tables.links, kind, value)
-    return translated
+def link(tables: Tables, kind: str, value: Raw, *other: Raw) -> Raw:
+    """Return the ERP's code for our `value`, from the connection's reference links; `other` as in `lookup`."""
+    return _translate(tables.links, kind, value, other)
 
 
 def need(value: Raw, kind: str, name: Raw) -> Raw:
@@ -450,14 +455,18 @@ def _unit(unit: str) -> Decimal:
         raise MappingError(f"{unit!r} is not a unit of time; valid: {', '.join(SECONDS_PER_UNIT)}") from None
 
 
-def _translate(tables: Mapping[str, Mapping[str, Any]], kind: str, value: Raw) -> Raw:
+def _translate(
+    tables: Mapping[str, Mapping[str, Any]], kind: str, value: Raw, other: tuple[Raw, ...]
+) -> Raw:
     plain = text(value)
     if plain is None or plain == "":
-        return None
-    try:
-        return tables[kind][plain]
-    except KeyError:
-        raise UnknownCode(kind, plain) from None
+        return other[0] if other else None
+    table = tables.get(kind, {})
+    if plain in table:
+        return table[plain]
+    if other:
+        return other[0]
+    raise UnknownCode(kind, plain)
 
 
 def _fragment(value: Raw) -> orjson.Fragment:
@@ -511,8 +520,8 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "default": Conversion(default, 2, 2),
     "null_if": Conversion(null_if, 2, 2),
     "has": Conversion(has, 2, 2),
-    "lookup": Conversion(lookup, 2, 2, reads_tables=True),
-    "link": Conversion(link, 2, 2, reads_tables=True),
+    "lookup": Conversion(lookup, 2, 3, reads_tables=True),
+    "link": Conversion(link, 2, 3, reads_tables=True),
     "need": Conversion(need, 3, 3),
     "pick": Conversion(pick, 3, 3),
     "pick_all": Conversion(pick_all, 3, 3),

@@ -1,25 +1,24 @@
-"""YAML -> Profile. What cannot work is refused, with file, line, key path and the valid values."""
+"""YAML -> Profile. What cannot work is refused, with file, line, column, key path and the valid values."""
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
 from pydantic import ValidationError
 
 from shared.errors import ConfigurationError
 from shared.profiles.model import Profile
+from shared.profiles.overlay import EXTENDS, laid_over
+from shared.profiles.yaml_file import Mark, Written, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pydantic_core import ErrorDetails
 
-    type KeyPath = tuple[str | int, ...]
+    from shared.profiles.yaml_file import KeyPath
 
 SHIPPED = Path(__file__).parent
 
@@ -28,11 +27,12 @@ SHIPPED = Path(__file__).parent
 def load_profile(name_or_path: str) -> Profile:
     """Return the shipped profile called `name_or_path`, or that YAML file's. Loaded once per process.
 
+    A file that says `extends: <profile>` is laid over that profile (`overlay.py`).
+
     Raises:
         ConfigurationError: no such profile, or it is wrong; the message says where and what would be valid.
     """
-    path = _find(name_or_path)
-    return parse_profile(path.read_text(encoding="utf-8"), path.name)
+    return _profile(written_profile(_find(name_or_path)))
 
 
 def shipped_profiles() -> list[str]:
@@ -44,25 +44,42 @@ def parse_profile(source: str, file: str) -> Profile:
     """Return the profile in the YAML text `source`; `file` is its name in errors.
 
     Raises:
-        ConfigurationError: naming file, line, key path and problem of every mistake found.
+        ConfigurationError: naming file, line, column, key path and problem of every mistake found.
     """
+    return _profile(_extended(read_yaml(source, file), Path(), ()))
+
+
+def written_profile(path: Path) -> Written:
+    """Return what the file at `path` says, with the profile it extends beneath it."""
+    return _extended(read_yaml(path.read_text(encoding="utf-8"), path.name), path.parent, (path.resolve(),))
+
+
+def _extended(written: Written, folder: Path, above: tuple[Path, ...]) -> Written:
+    """Return `written` laid over the profile it extends, which may extend another."""
+    if not isinstance(written.data, dict) or EXTENDS not in written.data:
+        return written
+    at = written.marks[(EXTENDS,)]
     try:
-        root = yaml.compose(source, _Loader)
-        lines = dict(_lines(root, ()))
-        data = yaml.load(source, _Loader)  # noqa: S506 - a SafeLoader, stricter than its parent
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigurationError(f"{file}:{line}: {error.problem}") from error
+        path = _find(str(written.data[EXTENDS]), folder)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{at}: {EXTENDS}: {error}") from None
+    if path.resolve() in above:
+        raise ConfigurationError(f"{at}: {EXTENDS}: {path.name} extends itself")
+    beneath = read_yaml(path.read_text(encoding="utf-8"), path.name)
+    return laid_over(_extended(beneath, path.parent, (*above, path.resolve())), written)
+
+
+def _profile(written: Written) -> Profile:
     try:
-        return Profile.model_validate(data)
+        return Profile.model_validate(written.data)
     except ValidationError as error:
-        problems = [_problem(file, lines, details) for details in error.errors()]
-        raise ConfigurationError("\n".join(problems)) from error
+        problems = [_problem(written.marks, details) for details in error.errors()]
+        raise ConfigurationError("\n".join(dict.fromkeys(problems))) from error
 
 
-def _find(name_or_path: str) -> Path:
+def _find(name_or_path: str, folder: Path = Path()) -> Path:
     given = Path(name_or_path)
-    path = given if given.suffix in {".yaml", ".yml"} else SHIPPED / f"{name_or_path}.yaml"
+    path = folder / given if given.suffix in {".yaml", ".yml"} else SHIPPED / f"{name_or_path}.yaml"
     if not path.is_file() or given.name.endswith(".checklist.yaml"):
         raise ConfigurationError(
             f"no profile {name_or_path!r}; give a .yaml file or one of: {', '.join(shipped_profiles())}"
@@ -70,74 +87,34 @@ def _find(name_or_path: str) -> Path:
     return path
 
 
-def _problem(file: str, lines: dict[KeyPath, int], details: ErrorDetails) -> str:
+def _problem(marks: dict[KeyPath, Mark], details: ErrorDetails) -> str:
     context = details.get("ctx", {})
     given: KeyPath = tuple(context.get("path", ())) or tuple(details["loc"])
-    known = tuple(_known(given, lines))
+    known = tuple(_known(given, marks))
     if details["type"] == "key":
         known = (*known, context["key"])
     where = ".".join(str(part) for part in known) or "(top)"
-    problem = str(context["error"]) if "error" in context else details["msg"]
-    return f"{file}:{_line(lines, known)}: {where}: {problem}"
+    return f"{_mark(marks, known)}: {where}: {_words(details)}"
 
 
-def _known(path: Sequence[str | int], lines: dict[KeyPath, int]) -> Iterator[str | int]:
+def _words(details: ErrorDetails) -> str:
+    if details["type"] == "missing":
+        return f"'{details['loc'][-1]}' is required; nothing takes its place"
+    context = details.get("ctx", {})
+    return str(context["error"]) if "error" in context else details["msg"]
+
+
+def _known(path: Sequence[str | int], marks: dict[KeyPath, Mark]) -> Iterator[str | int]:
     """Yield those parts of a pydantic location that are keys of the file: it names validators too."""
     so_far: KeyPath = ()
     for part in path:
-        if (*so_far, part) in lines:
+        if (*so_far, part) in marks:
             so_far = (*so_far, part)
             yield part
 
 
-def _line(lines: dict[KeyPath, int], path: KeyPath) -> int:
-    while path and path not in lines:
+def _mark(marks: dict[KeyPath, Mark], path: KeyPath) -> Mark:
+    """Return the place of `path`, or of what is nearest around it."""
+    while path and path not in marks:
         path = path[:-1]
-    return lines.get(path, 1)
-
-
-def _lines(node: yaml.Node | None, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
-    if node is None:
-        return
-    if isinstance(node, yaml.MappingNode):
-        for key, child in node.value:
-            yield (*path, key.value), key.start_mark.line + 1
-            yield from _lines(child, (*path, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            yield (*path, index), child.start_mark.line + 1
-            yield from _lines(child, (*path, index))
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's core types only: `no` is text, 0010 is text, 1.5 is exact; a key given twice is refused."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the shape PyYAML reads
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key.value}' is given twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _exact_number(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
-    return Decimal(node.value)
-
-
-def _resolve(tag: str, pattern: str, first: str) -> None:
-
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
-
-
-_resolve("bool", r"^(?:true|false)$", "tf")
-_resolve("null", r"^(?:null|~|)$", "n~")
-_resolve("int", r"^-?(?:0|[1-9][0-9]*)$", "-0123456789")
-_resolve("float", r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$", "-0123456789")
-_resolve("merge", r"^<<$", "<")
-_Loader.yaml_implicit_resolvers.setdefault("", []).extend(_Loader.yaml_implicit_resolvers.get("~", [])[:1])
-_Loader.add_constructor("tag:yaml.org,2002:float", _exact_number)
+    return marks.get(path) or next(iter(marks.values()), Mark("profile", 1, 1))

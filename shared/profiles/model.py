@@ -209,7 +209,8 @@ class Rule(Part):
 
     `look`: ask the step's `find` at once; only where that finds nothing does the verdict stand. For ERPs that
     refuse with the same words what is already done and what cannot be done. `after`: seconds to wait, or the
-    instant to come back at (the end of a closed period, say), for the verdicts `retry` and `halt`.
+    instant to come back at (the end of a closed period, say), for the verdicts `retry` and `halt`. `not_taken`: such
+    a reply, even a 5xx, says that nothing was taken: no look before the step is sent again.
     """
 
     status: tuple[int, ...] = ()  # empty: any status
@@ -218,6 +219,7 @@ class Rule(Part):
     reason: Template
     look: bool = False
     after: Expression | None = None
+    not_taken: bool = False
 
     @model_validator(mode="after")
     def _says_when(self) -> Self:
@@ -629,11 +631,21 @@ class Pull(Part):
 
 
 class Find(Part):
-    """A read that tells whether a step's effect is in the ERP already. `capture` left out: what the step captures."""
+    """A read that tells whether a step's effect is in the ERP already. `capture` left out: what the step captures.
+
+    `every`: seconds between the looks at what comes late (`verified: find`); after twelve of them a person is asked.
+    """
 
     call: Call
     found: Expression
+    every: float | None = Field(default=None, gt=0)
     capture: dict[Name, Expression] | None = None
+
+
+NamedOrFind = Annotated[
+    Annotated[Find, Tag("find")] | Annotated[Name, Tag("name")],
+    Discriminator(lambda find: "name" if isinstance(find, str) else "find"),
+]
 
 
 class ReadBack(Part):
@@ -678,7 +690,8 @@ class Step(Part):
     over the reply, or `{status: <why the status alone is believed>}`.
 
     `on_unknown` says what to do when the step was sent and no reply was read: `find` looks in the ERP, `park`
-    leaves it to a person, `resend` sends again. Left out: `find` if there is one, `resend` for reads, with an
+    leaves it to a person, `resend` sends again, `await` takes it as accepted and goes on with `verified: find`, for
+    ERPs that work off later what they take now. Left out: `find` if there is one, `resend` for reads, with an
     `idempotency_header` and with `idempotent_because` (why a second call has no second effect), else `park`.
 
     `compare` holds what the reply says is stored against ours; a difference is a warning. `back_to` names an
@@ -689,9 +702,9 @@ class Step(Part):
     name: Name
     when: Expression | None = None
     call: Call
-    find: Find | Name | None = None
+    find: NamedOrFind | None = None
     idempotency_header: str | None = None
-    on_unknown: Literal["find", "park", "resend"] | None = None
+    on_unknown: Literal["find", "park", "resend", "await"] | None = None
     idempotent_because: str | None = None
     rules: tuple[Rule, ...] = ()
     capture: dict[Name, Expression] = {}
@@ -701,7 +714,7 @@ class Step(Part):
     back_to: Name | None = None
 
     @property
-    def unknown_policy(self) -> Literal["find", "park", "resend"]:
+    def unknown_policy(self) -> Literal["find", "park", "resend", "await"]:
         """What happens where it is not known whether the step took effect."""
         if self.on_unknown:
             return self.on_unknown
@@ -714,6 +727,8 @@ class Step(Part):
     def _no_guessing(self) -> Self:
         if self.on_unknown == "find" and self.find is None:
             raise ValueError("`on_unknown: find` needs `find`")
+        if self.on_unknown == "await" and self.verified != "find":
+            raise ValueError("`on_unknown: await` needs `verified: find`")
         if self.on_unknown == "resend" and not (self.idempotent_because or self.idempotency_header):
             raise ValueError(
                 "`on_unknown: resend` needs `idempotent_because`: why a second call has no second effect"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.mapping.expressions import Reads
 
     type Path = tuple[str | int, ...]
-    type Found = tuple[Path, Reads]
+    type Found = tuple[Path, Expression | Reads]
 
 HOLDING = frozenset({"link", "lookup", "need"})
 MESSAGE = frozenset({"message", "order", "operation", "settings", "values"})

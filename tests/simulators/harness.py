@@ -11,6 +11,7 @@ A simulator is a `Simulator`: its `app` speaks the vendor's protocol, its method
 
 import asyncio
 import contextlib
+import functools
 import socket
 import threading
 from collections import Counter
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 import uvicorn
+from uvicorn.server import ServerState
 
 ZERO = Decimal(0)
 FAULTS = ("drop_before_effect", "drop_after_effect", "hang_before_effect", "hang_after_effect", "status")
@@ -162,18 +164,11 @@ class Simulator:
     def __enter__(self):
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            self._faulty, log_level="critical", interface="asgi3", lifespan="off", proxy_headers=False
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
-        self._thread.start()
+        self._server = Listening.on(listener, self._faulty)
         return self
 
     def __exit__(self, *_):
-        self._server.should_exit = True
-        self._server.force_exit = True
-        self._thread.join()
+        self._server.stop()
 
     async def _faulty(self, scope, receive, send):
         """Answer through the faults; a write holds its order while it is being answered."""
@@ -224,6 +219,52 @@ class Simulator:
             yield
         finally:
             self._writing[order] -= 1
+
+
+class Listening:
+    """One app on one port, on the event loop all simulators share: starting and stopping costs nothing worth naming."""
+
+    def __init__(self, state):
+        self._state = state
+        self._server = None
+
+    @classmethod
+    def on(cls, listener, app):
+        """Serve `app` (ASGI) on the bound socket `listener`."""
+        config = uvicorn.Config(
+            app, log_level="critical", interface="asgi3", lifespan="off", proxy_headers=False
+        )
+        config.load()
+        listening = cls(ServerState())
+        asyncio.run_coroutine_threadsafe(listening._start(config, listener), shared_loop()).result()
+        return listening
+
+    def stop(self):
+        """Close the port and every connection, whatever is under way."""
+        asyncio.run_coroutine_threadsafe(self._stop(), shared_loop()).result()
+
+    async def _start(self, config, listener):
+        protocol = functools.partial(
+            config.http_protocol_class, config=config, server_state=self._state, app_state={}
+        )
+        self._server = await asyncio.get_running_loop().create_server(protocol, sock=listener)
+
+    async def _stop(self):
+        self._server.close()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        under_way = list(self._state.tasks)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+@functools.cache
+def shared_loop():
+    """Return the event loop of the simulators, in a thread of its own until the process ends."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True, name="simulators").start()
+    return loop
 
 
 async def _whole(receive):

@@ -1,0 +1,1 @@
+"""`profile ...`: write a profile, check it, look at what it does, try it on a real ERP."""
