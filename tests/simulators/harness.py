@@ -103,6 +103,7 @@ class Simulator:
         self.overlaps = 0
         self.latency_ms = 0
         self._faults = []
+        self._choose = None
         self._writing = Counter()
         self._before = []
         self._server = None
@@ -151,6 +152,10 @@ class Simulator:
             )
         self._faults.append(Fault(match, do, times))
 
+    def fault_by(self, choose):
+        """Let `choose("METHOD /path?query")` name each request's fault, "" for none; None ends it."""
+        self._choose = choose
+
     def no_faults(self):
         """Forget all faults."""
         self._faults.clear()
@@ -162,7 +167,10 @@ class Simulator:
     # -- the server -----------------------------------------------------------------------------------------
 
     def __enter__(self):
-        listener = socket.create_server(("127.0.0.1", 0))
+        # By the protocol's number asyncio knows TCP and turns Nagle's delay off: else every reply takes 40 ms.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._server = Listening.on(listener, self._faulty)
         return self
@@ -205,6 +213,9 @@ class Simulator:
             due[1]()
 
     def _next_fault(self, line):
+        chosen = self._choose(line) if self._choose else ""
+        if chosen:
+            return chosen
         for fault in self._faults:
             if fault.times and fault.match in line:
                 fault.times -= 1

@@ -162,3 +162,24 @@ def test_no_python_knows_the_name_of_an_erp(path):
 )
 def test_the_search_for_names_finds_them(text, found):
     assert NAMED.findall(text.replace("TrytonError", "Tryton_Error")) == found
+
+
+ERP_NAMES = re.compile(
+    r"tryton|erpnext|frappe|odoo|netsuite|suiteql|epicor|kinetic|s4hana|s/4|business.?central|dynamics|d365|\bsap\b",
+    re.IGNORECASE,
+)
+
+
+def test_no_erp_has_a_name_in_our_python():
+    """What is special about one ERP stands in its profile; Python that knows one would soon know them all."""
+    files = [
+        *ROOT.glob("*.py"),
+        *(file for room in ("shared", "functions", "cli", "devhost") for file in python_in(room)),
+    ]
+    named = {str(file.relative_to(ROOT)) for file in files if ERP_NAMES.search(file.read_text("utf-8"))}
+    assert files
+    assert named == set()
+
+
+def python_in(room):
+    return [file for file in (ROOT / room).rglob("*.py") if "node_modules" not in file.parts]
