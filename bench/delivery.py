@@ -45,9 +45,9 @@ def run_ours(latency_ms: float, streams: int = 500) -> Figures:
         system.erp.stop()
         fill(system, streams)
         system.erp.start_again()
-        wait_until(lambda: system.erp.report()["writes"] > 0)
-        begin, first = time.perf_counter(), int(system.erp.report()["writes"])
-        wait_until(lambda: system.erp.report()["writes"] >= expected, every=0.2)
+        wait_until(system.erp.writes)
+        begin, first = time.perf_counter(), system.erp.writes()
+        wait_until(lambda: system.erp.writes() >= expected)
         seconds = time.perf_counter() - begin
         wait_until(lambda: system.completeness()["complete"])
         report = system.erp.report()
@@ -60,8 +60,10 @@ def main() -> None:
     """Print both sides at each latency."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency", type=float, nargs="*", default=[0, 20, 100])
-    for latency_ms in parser.parse_args().latency:
-        show_ratio(run_ours(latency_ms), run_bare_delivery(latency_ms), AIM)
+    parser.add_argument("--streams", type=int, default=500)
+    given = parser.parse_args()
+    for latency_ms in given.latency:
+        show_ratio(run_ours(latency_ms, given.streams), run_bare_delivery(latency_ms, given.streams), AIM)
 
 
 if __name__ == "__main__":

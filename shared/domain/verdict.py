@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -27,8 +26,7 @@ class ReplyKind(StrEnum):
     AMBIGUOUS = "ambiguous"  # sent, but no reply was read: time-out, dropped connection
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The facts of one exchange: `status` is the HTTP status (0 without a reply)."""
 
     kind: ReplyKind
@@ -38,8 +36,7 @@ class Reply:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A verdict with its reason in words and, for `retry` and `halt`, the ERP's own wish for a delay."""
 
     verdict: Verdict

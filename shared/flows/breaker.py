@@ -5,6 +5,8 @@ What is known is kept in SQL for all workers, and read again every second.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 from shared.domain.stream_rules import WAKE_GRACE, halt_wait
 from shared.domain.verdict import Verdict
 from shared.domain.warning import Warning_, WarningKind
+from shared.errors import StoreUnavailable
 from shared.store import connections, warnings
 
 if TYPE_CHECKING:
@@ -29,14 +32,24 @@ log = logging.getLogger(__name__)
 
 UNREACHABLE_BEFORE_HALT = 3
 STATE_SECONDS = 1.0
+PATIENCE_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class Line:
-    """Counts calls in a row that found nobody there, in this worker; `probing`: one is out to see if that is over."""
+    """What this worker knows of one connection: `unreachable` calls in a row found nobody there.
+
+    `probe`: one of this worker's lanes is out to see whether a halt is over; set once that is known.
+    """
 
     unreachable: int = 0
-    probing: bool = False
+    probe: asyncio.Event | None = None
+
+    def probe_ends(self) -> None:
+        """Let those who wait for the probe look at what has come of it."""
+        if self.probe is not None:
+            self.probe.set()
+            self.probe = None
 
 
 class Breaker:
@@ -64,26 +77,45 @@ class Breaker:
         state, now = self._states.get(name), datetime.now(UTC)
         if state is None or state.halted_until is None:
             return None
-        if state.halted_until > now:
-            return state.halted_until
-        seen = state.halted_until
-        probing_until = now + self._probe
-        self._states[name] = replace(
-            state, halted_until=probing_until
-        )  # of lanes that come due together one asks
-        if await self._store.write(lambda tx: connections.claim_probe(tx, name, seen, probing_until)):
-            self._lines[name].probing = True
+        if state.halted_until <= now:
+            return await self._probed(name, state, state.halted_until, now + self._probe)
+        probe = self._lines[name].probe
+        return state.halted_until if probe is None else await self._outcome(name, probe)
+
+    async def _probed(
+        self, name: str, state: ConnectionState, seen: datetime, probing_until: datetime
+    ) -> datetime | None:
+        """Win the right to probe and return None; else when to come back."""
+        line = self._lines[name]
+        line.probe = asyncio.Event()
+        # before the first await: of lanes that come due together one asks, and the others wait for it
+        self._states[name] = replace(state, halted_until=probing_until)
+        try:
+            won = await self._store.write(lambda tx: connections.claim_probe(tx, name, seen, probing_until))
+        except StoreUnavailable:
+            line.probe_ends()
+            raise
+        if won:
             return None
+        line.probe_ends()
         return probing_until
+
+    async def _outcome(self, name: str, probe: asyncio.Event) -> datetime | None:
+        """Wait a moment for a probe that is out: most are answered at once, and to be woken again takes longer."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(probe.wait(), PATIENCE_SECONDS)
+        state = self._states.get(name)
+        return None if state is None else state.halted_until
 
     async def answered(self, name: str) -> None:
         """Note that the ERP took or judged a message: if the connection was halted, everything that waits is woken."""
         state = self._states.get(name)
         line = self._lines[name]
-        line.unreachable, line.probing = 0, False
+        line.unreachable = 0
         if state is None or (state.halted_until is None and state.failures == 0):
             return
         self._states[name] = replace(state, halted_until=None, failures=0)
+        line.probe_ends()
         now = datetime.now(UTC)
         streams = await self._store.write(lambda tx: _resume(tx, name, now))
         log.info("connection %s works again, %d streams wake up", name, len(streams))
@@ -93,18 +125,18 @@ class Breaker:
         """Note a failure that is the connection's, not the message's; return until when it is halted now, if it is."""
         line = self._lines[name]
         state = self._states.get(name)
-        if state is not None and self._halted(state) and not line.probing:
+        if state is not None and self._halted(state) and line.probe is None:
             return state.halted_until  # calls that were under way at the halt do not stretch it
         if decision.verdict is not Verdict.HALT:
             line.unreachable += 1
             if line.unreachable < UNREACHABLE_BEFORE_HALT and not self._proving(name):
                 return None
-        line.probing = False
         failures = state.failures if state else 0
         until = datetime.now(UTC) + halt_wait(failures, decision.after)
         warning = Warning_(name, WarningKind.CONNECTION_HALTED, name, f"{name} waits: {decision.reason}")
         if state is not None:  # before the first await: whoever fails next finds the halt there
             self._states[name] = replace(state, halted_until=until, failures=failures + 1)
+        line.probe_ends()
         await self._store.write(lambda tx: _halt(tx, name, until, decision.reason, failures + 1, warning))
         return until
 

@@ -21,10 +21,11 @@ from shared.flows.ahead import ahead
 from shared.flows.receive import Ledger, save
 from shared.queues.waker import Waker
 from shared.store import connections, floor, leases, orders, outbox, warnings
+from shared.store.batch import ask
 from shared.store.orders import OrderWrite, StoredOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -114,9 +115,15 @@ def _finish(tx: Connection, name: str, token: int, error: str) -> None:
 def write_page(tx: Connection, name: str, token: int, page: PulledPage, report: PullReport) -> list[str]:
     """Write one page in the caller's transaction; return the streams to wake. Unchanged orders cost no write."""
     now = datetime.now(UTC)
-    leases.hold(tx, f"pull:{name}", token, now + LEASE)
     pulled = {order_key(name, order.number): order for order in page.orders}
-    seen = orders.fingerprints(tx, list(pulled))
+    lease = f"pull:{name}"
+    holding, rows = ask(
+        tx,
+        leases.hold_step(tx, lease, token, now + LEASE),
+        orders.fingerprints_step(tx, pulled),
+    )
+    leases.held(lease, holding)
+    seen = orders.fingerprints(rows)
     stated = {key: fingerprint(order) for key, order in pulled.items()}
     news = [
         key
@@ -125,8 +132,11 @@ def write_page(tx: Connection, name: str, token: int, page: PulledPage, report: 
     ]
     report.read += len(page.orders)
     report.rejected += len(page.rejected)
-    _show_rejected(tx, name, page, now)
-    return _write_news(tx, name, {key: pulled[key] for key in news}, stated, report, now) if news else []
+    raised = _rejected(name, page)
+    if news:
+        return _write_news(tx, name, {key: pulled[key] for key in news}, stated, raised, report, now)
+    warnings.raise_warnings(tx, raised, now)
+    return []
 
 
 def _concerns_us(order: WorksOrder, seen: Mapping[str, str], key: str) -> bool:
@@ -139,12 +149,11 @@ def _write_news(
     name: str,
     pulled: Mapping[str, WorksOrder],
     stated: Mapping[str, str],
+    raised: Sequence[Warning_],
     report: PullReport,
     now: datetime,
 ) -> list[str]:
-    stored = orders.load_orders(tx, list(pulled))
-    begun = floor.begun(tx, list(pulled))
-    worked = floor.worked_operations(tx, list(begun))
+    stored, begun, worked = _known(tx, pulled)
     changes = {
         key: judge(_plan_of(stored.get(key)), order, started=key in begun) for key, order in pulled.items()
     }
@@ -159,8 +168,28 @@ def _write_news(
     orders.insert_orders(tx, fresh, now)
     orders.update_orders(tx, known, stored, now)
     _count(report, changes)
-    _show_changes(tx, name, pulled, changes, now)
+    proposals = [
+        _changed(name, key, pulled[key], change)
+        for key, change in changes.items()
+        if change.action is Action.PROPOSE
+    ]
+    warnings.raise_warnings(tx, [*raised, *proposals], now)
+    _settle_warnings(tx, changes, proposals, now)
     return settle_plan(tx, begun, {key: writes[key].plan for key in begun}, now) if begun else []
+
+
+def _known(
+    tx: Connection, keys: Collection[str]
+) -> tuple[dict[str, StoredOrder], dict[str, tuple[str, str]], dict[str, set[str]]]:
+    """Read what is stored of the orders, which of them the floor has begun, and which operations it worked on."""
+    headers, begun, worked = ask(
+        tx, orders.headers_step(tx, keys), floor.begun_step(tx, keys), floor.worked_step(tx, keys)
+    )
+    stored, changed = orders.remembered(headers)
+    if changed:
+        (routings,) = ask(tx, orders.routings_step(tx, changed))
+        stored |= orders.with_routings(changed, routings)
+    return stored, floor.begun_from(begun), floor.worked_operations(worked)
 
 
 def _plan_of(stored: StoredOrder | None) -> WorksOrder | None:
@@ -187,27 +216,17 @@ def _count(report: PullReport, changes: Mapping[str, Change]) -> None:
     report.proposed += actions.count(Action.PROPOSE)
 
 
-def _show_changes(
-    tx: Connection, name: str, pulled: Mapping[str, WorksOrder], changes: Mapping[str, Change], now: datetime
+def _settle_warnings(
+    tx: Connection, changes: Mapping[str, Change], proposals: Sequence[Warning_], now: datetime
 ) -> None:
-    raised = [
-        _changed(name, key, pulled[key], change)
-        for key, change in changes.items()
-        if change.action is Action.PROPOSE
-    ]
-    warnings.raise_warnings(tx, raised, now)
     settled = [key for key, change in changes.items() if change.action is not Action.PROPOSE]
-    kinds = [
-        WarningKind.UNKNOWN_ORDER,
-        WarningKind.UNKNOWN_OPERATION,
-        *SHOWN_AS.values(),
-        WarningKind.ORDER_VANISHED,
+    arrived = (WarningKind.UNKNOWN_ORDER, WarningKind.UNKNOWN_OPERATION)
+    kinds = (*arrived, *SHOWN_AS.values(), WarningKind.ORDER_VANISHED)
+    closings = [
+        warnings.Closing(settled, kinds, "the plan and the ERP agree"),
+        warnings.Closing([item.order_key for item in proposals], arrived, "the order has arrived"),
     ]
-    warnings.resolve_for_orders(tx, settled, kinds, "the plan and the ERP agree", now)
-    arrived = [WarningKind.UNKNOWN_ORDER, WarningKind.UNKNOWN_OPERATION]
-    warnings.resolve_for_orders(
-        tx, [item.order_key for item in raised], arrived, "the order has arrived", now
-    )
+    warnings.resolve_for_orders(tx, closings, now)
 
 
 SHOWN_AS = {
@@ -232,12 +251,11 @@ def _changed(name: str, key: str, order: WorksOrder, change: Change) -> Warning_
     return Warning_(name, kind, order.number, detail, key, order.number, evidence)
 
 
-def _show_rejected(tx: Connection, name: str, page: PulledPage, now: datetime) -> None:
-    raised = [
+def _rejected(name: str, page: PulledPage) -> list[Warning_]:
+    return [
         Warning_(name, WarningKind.RECORD_REJECTED, record.subject, f"not taken over: {record.reason}")
         for record in page.rejected
     ]
-    warnings.raise_warnings(tx, raised, now)
 
 
 def settle_plan(

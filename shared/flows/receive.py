@@ -17,8 +17,9 @@ from shared.domain.take_back import take_back
 from shared.domain.warning import Warning_, WarningKind
 from shared.queues.waker import Waker
 from shared.store import events as event_store
-from shared.store import floor, orders, outbox, warnings
+from shared.store import floor, outbox, warnings
 from shared.store.group_commit import GroupCommit
+from shared.store.opening import open_orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -85,14 +86,17 @@ def record(
     tx: Connection, events: Sequence[ExecutionEvent], references: Callable[[str], References], now: datetime
 ) -> Outcome:
     """Record `events` in the caller's transaction. Safe to repeat as a whole: known events are left alone."""
-    held = floor.lock(tx, {event.order_key: (event.connection, event.order_number) for event in events})
-    known, voided_before = event_store.known_and_voided(tx, {event.key: event.order_key for event in events})
-    fresh = first_of_each(event for event in events if event.key not in known)
+    opened = open_orders(
+        tx,
+        {event.order_key: (event.connection, event.order_number) for event in events},
+        {event.key: event.order_key for event in events},
+    )
+    fresh = first_of_each(event for event in events if event.key not in opened.known)
     if not fresh:
         return Outcome([DUPLICATE] * len(events))
-    plans = orders.load_orders(tx, list(held))
-    ledgers = {key: Ledger.opened(order, plans.get(key)) for key, order in held.items()}
-    voided = {**voided_before, **voided_within(fresh)}
+    plans = opened.plans
+    ledgers = {key: Ledger.opened(order, plans.get(key)) for key, order in opened.held.items()}
+    voided = {**opened.voided, **voided_within(fresh)}
     raised = take_back_corrected(tx, list(fresh.values()), ledgers, now)
     event_store.insert_events(tx, list(fresh.values()), voided, now)
     for key, mine in by_order(event for event in fresh.values() if event.key not in voided).items():

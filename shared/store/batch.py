@@ -35,7 +35,7 @@ class Step(NamedTuple):
 def later(connection: Connection, step: Step) -> None:
     """Have a write done before the next read of this transaction, at the latest with its commit."""
     if connection.dialect.name == "sqlite":
-        connection.execute(step.statement, step.parameters)
+        connection.execute(step.statement, step.parameters, execution_options=WAITS)
     else:
         connection.info.setdefault(KEPT, []).append(step)
 
@@ -43,7 +43,10 @@ def later(connection: Connection, step: Step) -> None:
 def ask(connection: Connection, *reads: Step) -> Sequence[Result[Any]]:
     """Do the writes that were kept, then `reads`, in one round trip; return the reads' rows."""
     if connection.dialect.name == "sqlite":
-        return [connection.execute(step.statement, step.parameters) for step in reads]
+        return [
+            connection.execute(step.statement, step.parameters, execution_options=ALONG if place else NOTHING)
+            for place, step in enumerate(reads)
+        ]
     return _send(connection, connection.info.pop(KEPT, []), reads)
 
 
@@ -60,6 +63,10 @@ def keep_writes(engine: Engine) -> None:
     event.listen(engine, "rollback", _forget)
 
 
+JOURNEY = "journey"  # an execution option, for whoever counts
+NOTHING: Mapping[str, str] = {}
+WAITS: Mapping[str, str] = {JOURNEY: "waits"}  # would travel with the next statement
+ALONG: Mapping[str, str] = {JOURNEY: "along"}  # would travel with the one before
 KEPT = "writes kept for later"
 DIALECT = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 NAME = re.compile(r"(?<![:\w]):(\w+)")
@@ -122,7 +129,7 @@ class _Compiled:
     def _spelled(self, name: str, compiler: SQLCompiler) -> str:
         """Turn a list of IN, which is part of the statement, into parameters."""
         bind = compiler.binds[name]
-        members = {f"{name}_{place}": value for place, value in enumerate(bind.value)}
+        members = {f"{name}_{place}": value for place, value in enumerate(bind.value or ())}
         self._own |= members
         self.types |= dict.fromkeys(members, bind.type)
         return ", ".join(f":{member}" for member in members)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mssql, sqlite
 
-from shared.store.batch import Step, later
+from shared.store.batch import WAITS, Step, later
 from shared.store.sqlserver import rows as sql_server
 from shared.store.types import key
 
@@ -98,7 +98,8 @@ def insert_tuples(
     if not rows:
         return
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_plain_insert(table, names), bound("sqlite", table, names, rows))
+        values = bound("sqlite", table, names, rows)
+        connection.exec_driver_sql(_plain_insert(table, names), values, execution_options=WAITS)
         return
     later(connection, _insert_from_rows(table, names)(connection, rows))
 
@@ -146,7 +147,7 @@ def update_tuples(
     if connection.dialect.name == "sqlite":
         statement, order = _plain_update(table, match, names, among, states)
         values = [order(row) for row in bound("sqlite", table, names, rows)]
-        connection.exec_driver_sql(statement, values)
+        connection.exec_driver_sql(statement, values, execution_options=WAITS)
         return
     later(connection, _update_from_rows(table, names, match, among, states)(connection, rows))
 

@@ -11,10 +11,12 @@ from shared.store.bulk import insert_tuples, keys_of, on_keys, update_rows
 from shared.store.tables import execution_event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Executable, Subquery
+
+    from shared.store.batch import Step
 
 
 # In the order of ExecutionEvent's fields, and what the store adds.
@@ -23,13 +25,18 @@ COLUMNS = (*STATED, "recorded_at", "voided_by")
 TYPE, OUTCOME, TIME_KIND = (STATED.index(name) for name in ("type", "outcome", "time_kind"))
 
 
-def known_and_voided(connection: Connection, orders: Mapping[str, str]) -> tuple[set[str], dict[str, str]]:
+def recorded_step(connection: Connection, event_keys: Iterable[str]) -> Step:
+    """Return what reads the given events, and the corrections that take them back."""
+    return _recorded_or_voiding.step(connection, list(event_keys))
+
+
+def known_and_voided(rows: Sequence[Any], orders: Mapping[str, str]) -> tuple[set[str], dict[str, str]]:
     """Tell which events are recorded already, and which are taken back by a correction recorded earlier.
 
+    `rows` are those of `recorded_step`.
     `orders` maps event key to order key: a correction only reaches events of its own works order. The second part
     of the answer maps the voided key to the correction's key: a correction may overtake what it corrects.
     """
-    rows = _recorded_or_voiding(connection, list(orders)).all()
     known = {row.event_key for row in rows if row.event_key in orders}
     voided = {
         row.voids: row.event_key for row in rows if row.voids and orders.get(row.voids) == row.order_key

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, case, select, update
 
 from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.state import OperationState, Status
+from shared.store.batch import Step, ask, later
 from shared.store.bulk import (
     alone,
     insert_rows,
@@ -52,16 +53,53 @@ def lock(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> dict[
 
     Totals read before and not written since, by anybody, are taken from memory.
     """
+    streams, states = ask(connection, lock_step(connection, orders), states_step(connection, orders))
+    held = held_from(connection, orders, streams)
+    add_states(held, states)
+    return held
+
+
+def lock_step(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> Step:
+    """Return what reads the stream rows of `orders`, locked till the commit: the first read of a transaction."""
     keys = sorted(orders)
     if not alone(connection):
-        _touch(connection, keys)
-    found = _load(connection, keys)
-    fresh = [key for key in keys if key not in found]
-    if fresh:
-        _create(connection, {key: orders[key] for key in fresh})
-        found |= _load(connection, fresh)
-    _load_states(connection, {key: order for key, order in found.items() if not _recall(order)})
-    return found
+        later(connection, _touch.step(connection, keys))
+    return _streams.step(connection, keys)
+
+
+def states_step(connection: Connection, keys: Iterable[str]) -> Step:
+    """Return what reads the totals of the given orders."""
+    return _states.step(connection, sorted(keys))
+
+
+def held_from(
+    connection: Connection, orders: Mapping[str, tuple[str, str]], rows: Iterable[Any]
+) -> dict[str, FloorOrder]:
+    """Return the orders of `lock_step`, without totals; those nobody has spoken of yet are created.
+
+    Somebody else may be quicker with that: IntegrityError, and the transaction begins anew.
+    """
+    found = {order.order_key: order for order in map(_order_from, rows)}
+    fresh = [
+        FloorOrder(key, name, number, Status.NOT_STARTED, None, 1, asleep=True, version="")
+        for key, (name, number) in sorted(orders.items())
+        if key not in found
+    ]
+    _create(connection, fresh)
+    return found | {order.order_key: order for order in fresh}
+
+
+def forgotten(held: Mapping[str, FloorOrder]) -> list[str]:
+    """Take totals from memory where nobody has written since; return the orders whose totals have to be read."""
+    return [key for key, order in held.items() if order.version and not _recall(order)]
+
+
+def add_states(held: Mapping[str, FloorOrder], rows: Iterable[Any]) -> None:
+    """Give the orders their totals as read."""
+    for order_key, operation_id, *totals in rows:
+        order = held[order_key]
+        order.operations[operation_id] = OperationState(operation_id, *totals)
+        order.stored.add(operation_id)
 
 
 REMEMBERED = 10_000  # orders; some 20 MB
@@ -95,23 +133,22 @@ def _touch(wanted: Subquery) -> Executable:
     )
 
 
-def _create(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> None:
-    """Insert stream rows. Somebody else may have been quicker: IntegrityError, and the transaction begins anew."""
-    fresh = [
+def _create(connection: Connection, fresh: Sequence[FloorOrder]) -> None:
+    rows = [
         {
-            "stream_key": key,
-            "connection": name,
-            "order_number": number,
-            "status": Status.NOT_STARTED,
+            "stream_key": order.order_key,
+            "connection": order.connection,
+            "order_number": order.number,
+            "status": order.status,
             "head": 1,
-            "next_sequence": 1,
+            "next_sequence": order.next_sequence,
             "failures": 0,
             "lease_token": 0,
-            "version": "",
+            "version": order.version,
         }
-        for key, (name, number) in orders.items()
+        for order in fresh
     ]
-    insert_rows(connection, stream, fresh)
+    insert_rows(connection, stream, rows)
 
 
 # In the order of OperationState's fields.
@@ -139,28 +176,15 @@ def _streams(wanted: Subquery) -> Executable:
     return columns.join(wanted, stream.c.stream_key == wanted.c.value)
 
 
-def _load(connection: Connection, keys: Sequence[str]) -> dict[str, FloorOrder]:
-    found: dict[str, FloorOrder] = {}
-    for key, name, number, status, started_at, next_sequence, asleep, version in _streams(connection, keys):
-        found[key] = FloorOrder(
-            key, name, number, Status(status), started_at, next_sequence, bool(asleep), version
-        )
-    return found
+def _order_from(row: Any) -> FloorOrder:  # noqa: ANN401 - a SQLAlchemy row
+    key, name, number, status, started_at, next_sequence, asleep, version = row
+    return FloorOrder(key, name, number, Status(status), started_at, next_sequence, bool(asleep), version)
 
 
 @on_keys
 def _states(wanted: Subquery) -> Executable:
     columns = select(*(operation_state.c[name] for name in ("order_key", *STATE_COLUMNS)))
     return columns.join(wanted, operation_state.c.order_key == wanted.c.value)
-
-
-def _load_states(connection: Connection, orders: Mapping[str, FloorOrder]) -> None:
-    if not orders:
-        return
-    for order_key, operation_id, *totals in _states(connection, sorted(orders)):
-        order = orders[order_key]
-        order.operations[operation_id] = OperationState(operation_id, *totals)
-        order.stored.add(operation_id)
 
 
 def save_states(
@@ -200,22 +224,41 @@ def _row_of(order: str, state: OperationState) -> tuple[Any, ...]:
 
 def begun(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return (connection, number) by order key of those orders the floor has begun."""
-    wanted = keys_of(connection, keys)
-    statement = select(stream.c.stream_key, stream.c.connection, stream.c.order_number).where(
-        stream.c.status != Status.NOT_STARTED
-    )
-    rows = connection.execute(statement.join(wanted, stream.c.stream_key == wanted.c.value))
+    (rows,) = ask(connection, begun_step(connection, keys))
+    return begun_from(rows)
+
+
+@on_keys
+def _begun(wanted: Subquery) -> Executable:
+    columns = select(stream.c.stream_key, stream.c.connection, stream.c.order_number)
+    mine = columns.join(wanted, stream.c.stream_key == wanted.c.value)
+    return mine.where(stream.c.status != Status.NOT_STARTED)
+
+
+def begun_step(connection: Connection, keys: Iterable[str]) -> Step:
+    """Return what reads which of the given orders the floor has begun."""
+    return _begun.step(connection, list(keys))
+
+
+def begun_from(rows: Iterable[Any]) -> dict[str, tuple[str, str]]:
+    """Return (connection, number) by order key off the rows of `begun_step`."""
     return {row.stream_key: (row.connection, row.order_number) for row in rows}
 
 
-def worked_operations(connection: Connection, keys: Sequence[str]) -> dict[str, set[str]]:
-    """Return the ids of the operations that have recorded work, by order key."""
-    if not keys:
-        return {}
-    table, wanted = operation_state, keys_of(connection, keys)
-    rows = connection.execute(
-        select(table.c.order_key, table.c.operation_id).join(wanted, table.c.order_key == wanted.c.value)
-    )
+@on_keys
+def _worked(wanted: Subquery) -> Executable:
+    table = operation_state
+    columns = select(table.c.order_key, table.c.operation_id)
+    return columns.join(wanted, table.c.order_key == wanted.c.value)
+
+
+def worked_step(connection: Connection, keys: Iterable[str]) -> Step:
+    """Return what reads which operations of the given orders have recorded work."""
+    return _worked.step(connection, list(keys))
+
+
+def worked_operations(rows: Iterable[Any]) -> dict[str, set[str]]:
+    """Return the ids of the operations that have recorded work, by order key, off the rows of `worked_step`."""
     found: dict[str, set[str]] = {}
     for row in rows:
         found.setdefault(row.order_key, set()).add(row.operation_id)
@@ -259,7 +302,7 @@ def save_streams(connection: Connection, changes: Sequence[StreamChange]) -> Non
 def wake(connection: Connection, keys: Sequence[str], due_at: datetime) -> None:
     """Make the given streams due at `due_at` unless they are due, or waiting for their turn, already."""
     if keys:
-        _wake(connection, keys, due_at=due_at)
+        later(connection, _wake.step(connection, keys, due_at=due_at))
 
 
 @on_keys

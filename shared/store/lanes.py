@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from shared.domain.message import MessageKind, MessageState, Progress, QueuedMessage
+from shared.store.batch import ask, later
 from shared.store.bulk import keys_of, on_keys, rows_of
 from shared.store.events import STATED, event_of, from_row
 from shared.store.outbox import OPEN
 from shared.store.tables import execution_event, outbound_message, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Executable, Subquery
@@ -50,11 +51,9 @@ def take(
     connection: Connection, stream_keys: Sequence[str], owner: str, now: datetime, until: datetime
 ) -> dict[str, Lease]:
     """Lease those of the streams that nobody else holds; `owner` must be unique to this call."""
-    _claim(connection, stream_keys, owner=owner, now=now, until=until)
-    return {
-        row["stream_key"]: _lease_from(row)
-        for row in _claimed(connection, stream_keys, owner=owner).mappings()
-    }
+    later(connection, _claim.step(connection, stream_keys, owner=owner, now=now, until=until))
+    (mine,) = ask(connection, _claimed.step(connection, stream_keys, owner=owner))
+    return {row["stream_key"]: _lease_from(row) for row in mine.mappings()}
 
 
 def _lease_from(row: Any) -> Lease:  # noqa: ANN401 - a SQLAlchemy row mapping
@@ -92,19 +91,22 @@ def marks_of(wanted: Subquery) -> Executable:
 
 def backlog(connection: Connection, stream_keys: Sequence[str], limit: int) -> dict[str, Backlog]:
     """Read up to `limit` open messages of each stream, in sequence, with their events."""
-    next_sequence = {row.stream_key: row.next_sequence for row in marks_of(connection, stream_keys)}
-    messages = _open_messages(connection, stream_keys, limit)
-    parked = _parked(connection, stream_keys)
+    marks, first, barring = ask(
+        connection,
+        marks_of.step(connection, stream_keys),
+        _first_open.step(connection, stream_keys, limit=limit),
+        _parked_messages.step(connection, stream_keys),
+    )
+    next_sequence = {row.stream_key: row.next_sequence for row in marks}
+    messages = _open_messages(connection, first.all())
+    parked = _parked(barring)
     return {
         key: Backlog(messages.get(key, ()), parked.get(key, ()), number)
         for key, number in next_sequence.items()
     }
 
 
-def _open_messages(
-    connection: Connection, stream_keys: Sequence[str], limit: int
-) -> dict[str, list[QueuedMessage]]:
-    rows = _first_open(connection, stream_keys, limit=limit).all()
+def _open_messages(connection: Connection, rows: Sequence[Any]) -> dict[str, list[QueuedMessage]]:
     voided = _voided(connection, [(row[KEY], row[VOIDS]) for row in rows if row[VOIDS]])
     found: dict[str, list[QueuedMessage]] = {}
     for row in rows:
@@ -208,9 +210,9 @@ def _places(connection: Connection, places: Sequence[tuple[str, int]]) -> Subque
     return rows_of(connection, columns, [{"stream_key": key, "sequence": number} for key, number in places])
 
 
-def _parked(connection: Connection, stream_keys: Sequence[str]) -> dict[str, list[tuple[MessageKind, str]]]:
+def _parked(rows: Iterable[Any]) -> dict[str, list[tuple[MessageKind, str]]]:
     found: dict[str, list[tuple[MessageKind, str]]] = {}
-    for row in _parked_messages(connection, stream_keys):
+    for row in rows:
         found.setdefault(row.stream_key, []).append((MessageKind(row.kind), row.operation_id))
     return found
 

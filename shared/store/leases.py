@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
 from shared.errors import LeaseLost
+from shared.store.batch import Step, ask, later
 from shared.store.tables import lease, watermark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -28,8 +30,20 @@ def take(connection: Connection, name: str, owner: str, now: datetime, until: da
 
 def hold(connection: Connection, name: str, token: int, until: datetime) -> None:
     """Prolong the lease within the caller's transaction. Raises LeaseLost: roll back, somebody else is at it."""
-    statement = update(lease).values(until=until).where(lease.c.name == name, lease.c.token == token)
-    if connection.execute(statement).rowcount != 1:
+    (rows,) = ask(connection, hold_step(connection, name, token, until))
+    held(name, rows)
+
+
+def hold_step(connection: Connection, name: str, token: int, until: datetime) -> Step:
+    """Prolong the lease, and return what tells `held` whether it was still ours."""
+    mine = (lease.c.name == name) & (lease.c.token == token)
+    later(connection, Step(update(lease).values(until=until).where(mine), {}))
+    return Step(select(lease.c.name).where(mine), {})
+
+
+def held(name: str, rows: Iterable[Any]) -> None:
+    """Look at the rows of `hold_step`. Raises LeaseLost."""
+    if not list(rows):
         raise LeaseLost(f"lease {name!r} was taken over")
 
 

@@ -10,14 +10,17 @@ from sqlalchemy import select, update
 
 from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.works_order import ErpState, Operation, WorksOrder
+from shared.store.batch import ask
 from shared.store.bulk import insert_rows, insert_tuples, keys_of, on_keys, update_rows
 from shared.store.tables import operation, works_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Executable, Subquery
+    from sqlalchemy import Connection, Executable, Result, Subquery
+
+    from shared.store.batch import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +40,43 @@ class StoredOrder:
 
 
 def load_orders(connection: Connection, keys: Sequence[str]) -> dict[str, StoredOrder]:
-    """Read works orders with their present operations, by order key; at most two statements however many.
+    """Read works orders with their present operations, by order key; at most two statements however many."""
+    (headers,) = ask(connection, headers_step(connection, keys))
+    found, changed = remembered(headers)
+    if changed:
+        (routings,) = ask(connection, routings_step(connection, changed))
+        found |= with_routings(changed, routings)
+    return found
+
+
+def headers_step(connection: Connection, keys: Iterable[str]) -> Step:
+    """Return what reads works orders without their operations."""
+    return _headers.step(connection, list(keys))
+
+
+def remembered(headers: Result[Any]) -> tuple[dict[str, StoredOrder], dict[str, Any]]:
+    """Sort the rows of `headers_step`: orders known from before, and rows whose operations have to be read, by key.
 
     An order read before and not written since is taken from memory: plans change seldom, events come all the time.
     """
-    rows = _headers(connection, keys).mappings().all()
-    found = {row["order_key"]: _recent.get((row["order_key"], row["version"])) for row in rows}
-    changed = [row for row in rows if found[row["order_key"]] is None]
-    if changed:
-        routings = load_routings(connection, [row["order_key"] for row in changed])
-        for row in changed:
-            order = _order_from(row, routings.get(row["order_key"], ()))
-            found[row["order_key"]] = order
-            _remember(row["order_key"], row["version"], order)
-    return {key: order for key, order in found.items() if order is not None}
+    rows = {row["order_key"]: row for row in headers.mappings()}
+    found = {key: _recent.get((key, row["version"])) for key, row in rows.items()}
+    known = {key: order for key, order in found.items() if order is not None}
+    return known, {key: row for key, row in rows.items() if key not in known}
+
+
+def routings_step(connection: Connection, keys: Iterable[str]) -> Step:
+    """Return what reads the operations of the given orders."""
+    return _routings.step(connection, list(keys))
+
+
+def with_routings(headers: Mapping[str, Any], routings: Result[Any]) -> dict[str, StoredOrder]:
+    """Put orders together from the rows of both steps, and remember them."""
+    operations = _by_order(routings)
+    found = {key: _order_from(row, operations.get(key, ())) for key, row in headers.items()}
+    for key, order in found.items():
+        _remember(key, headers[key]["version"], order)
+    return found
 
 
 @on_keys
@@ -84,16 +110,20 @@ def _fingerprints(wanted: Subquery) -> Executable:
     return columns.join(wanted, works_order.c.order_key == wanted.c.value)
 
 
-def fingerprints(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """Return the fingerprint of what the ERP last stated, by order key, of those orders that are known."""
-    rows = _fingerprints(connection, keys)
+def fingerprints_step(connection: Connection, keys: Iterable[str]) -> Step:
+    """Return what reads the fingerprints of the given orders."""
+    return _fingerprints.step(connection, list(keys))
+
+
+def fingerprints(rows: Iterable[Any]) -> dict[str, str]:
+    """Return the fingerprint of what the ERP last stated, by order key, off the rows of `fingerprints_step`."""
     return {row.order_key: row.fingerprint if row.vanished_at is None else "" for row in rows}
 
 
-def load_routings(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[Operation, ...]]:
-    """Read the operations of the given orders, by order key, in routing sequence; vanished ones are left out."""
+def _by_order(rows: Result[Any]) -> dict[str, tuple[Operation, ...]]:
+    """Sort operations into their orders, in routing sequence; vanished ones were left out."""
     routings: dict[str, list[Operation]] = {}
-    for row in _routings(connection, keys).mappings():
+    for row in rows.mappings():
         routings.setdefault(row["order_key"], []).append(_operation_from(row))
     return {key: tuple(operations) for key, operations in routings.items()}
 
@@ -172,16 +202,17 @@ def _add_operations(connection: Connection, rows: Sequence[dict[str, Any]]) -> N
     """Insert operations; one that had vanished and is back is the same row again."""
     if not rows:
         return
-    wanted = keys_of(connection, [row["operation_key"] for row in rows])
-    there = set(
-        connection.scalars(
-            select(operation.c.operation_key).join(wanted, operation.c.operation_key == wanted.c.value)
-        )
-    )
+    (known,) = ask(connection, _stored_operations.step(connection, [row["operation_key"] for row in rows]))
+    there = set(known.scalars())
     insert_rows(connection, operation, [row for row in rows if row["operation_key"] not in there])
     update_rows(
         connection, operation, ["operation_key"], [row for row in rows if row["operation_key"] in there]
     )
+
+
+@on_keys
+def _stored_operations(wanted: Subquery) -> Executable:
+    return select(operation.c.operation_key).join(wanted, operation.c.operation_key == wanted.c.value)
 
 
 def _order_row(write: OrderWrite, now: datetime) -> dict[str, Any]:

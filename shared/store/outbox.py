@@ -8,6 +8,7 @@ from sqlalchemy import and_, case, select, update
 
 from shared.domain.message import MessageKind, MessageState
 from shared.domain.take_back import SentMessage
+from shared.store.batch import Step, ask, later
 from shared.store.bulk import insert_tuples, keys_of, on_keys, update_rows
 from shared.store.tables import outbound_message, stream
 
@@ -96,14 +97,15 @@ def withdraw_completion(connection: Connection, stream_keys: Sequence[str], now:
     changes = {"state": MessageState.VOIDED, "finished_at": now, "reason": "the order is under way again"}
     unsent = and_(table.c.state.in_(OPEN), table.c.intent_at.is_(None), table.c.progress.is_(None))
     mine = and_(table.c.stream_key == wanted.c.value, table.c.kind == MessageKind.ORDER_COMPLETED)
-    connection.execute(update(table).values(changes).where(mine, unsent))
+    later(connection, Step(update(table).values(changes).where(mine, unsent), {}))
 
 
 def release_held(connection: Connection, stream_keys: Sequence[str], due_at: datetime) -> list[str]:
     """Let held messages of these streams try again; return the streams that had any."""
     table, wanted = outbound_message, keys_of(connection, stream_keys)
     held = select(table.c.stream_key).join(wanted, table.c.stream_key == wanted.c.value)
-    keys = sorted(set(connection.scalars(held.where(table.c.state == MessageState.HELD))))
+    (rows,) = ask(connection, Step(held.where(table.c.state == MessageState.HELD), {}))
+    keys = sorted(set(rows.scalars()))
     if keys:
         _reopen(connection, keys, due_at)
     return keys
@@ -127,13 +129,11 @@ def streams_waiting_for(connection: Connection, kind: str, values: Sequence[str]
 def _reopen(connection: Connection, stream_keys: Sequence[str], due_at: datetime) -> None:
     table, wanted = outbound_message, keys_of(connection, stream_keys)
     changes = {"state": MessageState.PENDING, "waits_for_kind": None, "waits_for_value": None}
-    connection.execute(
-        update(table)
-        .values(changes)
-        .where(table.c.stream_key == wanted.c.value, table.c.state == MessageState.HELD)
-    )
+    held = and_(table.c.stream_key == wanted.c.value, table.c.state == MessageState.HELD)
+    later(connection, Step(update(table).values(changes).where(held), {}))
     wanted = keys_of(connection, stream_keys)
-    connection.execute(update(stream).values(due_at=due_at).where(stream.c.stream_key == wanted.c.value))
+    due = update(stream).values(due_at=due_at).where(stream.c.stream_key == wanted.c.value)
+    later(connection, Step(due, {}))
 
 
 def retry_parked(connection: Connection, stream_key: str, sequence: int, due_at: datetime) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from shared.domain.message import MessageState, Progress
 from shared.errors import LeaseLost
+from shared.store.batch import ask, later
 from shared.store.bulk import alone, insert_tuples, on_rows, update_rows, update_tuples
 from shared.store.connections import still_halted
 from shared.store.lanes import Lease, marks_of, progress_row
@@ -17,7 +18,7 @@ from shared.store.outbox import OPEN
 from shared.store.tables import connection_state, delivery_attempt, outbound_message, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Executable, Subquery
@@ -141,12 +142,13 @@ def _rows_of(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 def _write_leases(connection: Connection, entries: Sequence[Entry]) -> None:
     """Prolong leases, or leave them as they are: either way whoever takes one over waits for this transaction."""
     if any(entry.until is not None for entry in entries) or not alone(connection):
-        _prolong(connection, _rows_of(entries))
+        later(connection, _prolong.step(connection, _rows_of(entries)))
 
 
 def _voided_intents(connection: Connection, entries: Sequence[Entry]) -> set[tuple[str, int]]:
     """Find intents for messages that a correction took out meanwhile. Raises LeaseLost if a lease holds no more."""
-    found = _still_held(connection, _rows_of(entries)).all()
+    (rows,) = ask(connection, _still_held.step(connection, _rows_of(entries)))
+    found = rows.all()
     held = {(row.stream_key, row.lease_token) for row in found}
     for entry in entries:
         if (entry.lease.stream_key, entry.lease.token) not in held:
@@ -215,8 +217,9 @@ def _write_deliveries(connection: Connection, entries: Sequence[Entry], now: dat
         if any(outcome.state is MessageState.DONE for outcome in entry.outcomes)
     }
     if names:
+        rows = [{"connection": name} for name in sorted(names)]
         stale = now - DELIVERY_NOTED_EVERY
-        _note_delivery(connection, [{"connection": name} for name in sorted(names)], now=now, stale=stale)
+        later(connection, _note_delivery.step(connection, rows, now=now, stale=stale))
 
 
 @on_rows({"connection": connection_state.c.connection.type})
@@ -236,8 +239,14 @@ def _release(connection: Connection, entries: Sequence[Entry], now: datetime) ->
     releases = {entry.lease.stream_key: entry.release for entry in entries if entry.release is not None}
     if not releases:
         return set()
-    put_back = _put_back(connection, releases)
-    overtaken = _grown(connection, releases) | _no_longer_halted(connection, entries)
+    seen = {key: held.seen_sequence for key, held in releases.items() if held.seen_sequence is not None}
+    heads = [{"stream_key": key, "head": release.head} for key, release in releases.items()]
+    opened, marks = ask(
+        connection, _open_before.step(connection, heads), marks_of.step(connection, list(seen))
+    )
+    put_back = {row.stream_key: row.first for row in opened}  # by a person, before the new head
+    overtaken = {row.stream_key for row in marks if row.next_sequence != seen[row.stream_key]}
+    overtaken |= _no_longer_halted(connection, entries)
     overtaken |= {key for key in put_back if releases[key].seen_sequence is not None}
     rows = [
         _released(key, release, put_back.get(key), now)
@@ -259,18 +268,6 @@ def _released(key: str, release: Release, put_back: int | None, now: datetime) -
     }
 
 
-def _grown(connection: Connection, releases: Mapping[str, Release]) -> set[str]:
-    """Find streams that have got messages their holder has not seen."""
-    seen = {key: held.seen_sequence for key, held in releases.items() if held.seen_sequence is not None}
-    if not seen:
-        return set()
-    return {
-        row.stream_key
-        for row in marks_of(connection, list(seen))
-        if row.next_sequence != seen[row.stream_key]
-    }
-
-
 def _no_longer_halted(connection: Connection, entries: Sequence[Entry]) -> set[str]:
     """Find streams given back for a halt that is over: its end has woken who was waiting then, and nobody after."""
     waiting = [entry.lease for entry in entries if entry.release is not None and entry.release.halted]
@@ -278,12 +275,6 @@ def _no_longer_halted(connection: Connection, entries: Sequence[Entry]) -> set[s
         return set()
     halted = still_halted(connection, {lease.connection for lease in waiting})
     return {lease.stream_key for lease in waiting if lease.connection not in halted}
-
-
-def _put_back(connection: Connection, releases: Mapping[str, Release]) -> dict[str, int]:
-    """Find open messages before the new heads: a person has put them back."""
-    heads = [{"stream_key": key, "head": release.head} for key, release in releases.items()]
-    return {row.stream_key: row.first for row in _open_before(connection, heads)}
 
 
 @on_rows({name: stream.c[name].type for name in ("stream_key", "head")})

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import func, select, update
 
 from shared.domain.warning import Warning_, WarningKind, WarningState
-from shared.store.bulk import insert_rows, keys_of, update_rows
+from shared.store.batch import Step, ask, later
+from shared.store.bulk import insert_rows, keys_of, on_keys, update_rows
 from shared.store.tables import warning, warning_audit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Executable, Select, Subquery
 
 SYSTEM = "system"
 
@@ -26,12 +27,8 @@ def raise_warnings(connection: Connection, raised: Sequence[Warning_], now: date
         return
     latest = {item.warning_id: item for item in raised}
     times = Counter(item.warning_id for item in raised)
-    table, wanted = warning, keys_of(connection, sorted(latest))
-    statement = select(table.c.warning_id, table.c.state, table.c.occurrences)
-    known = {
-        row.warning_id: row
-        for row in connection.execute(statement.join(wanted, table.c.warning_id == wanted.c.value))
-    }
+    (rows,) = ask(connection, _known.step(connection, sorted(latest)))
+    table, known = warning, {row.warning_id: row for row in rows}
     fresh = [key for key in latest if key not in known]
     insert_rows(connection, table, [_new_row(latest[key], times[key], now) for key in fresh])
     again = [
@@ -41,6 +38,12 @@ def raise_warnings(connection: Connection, raised: Sequence[Warning_], now: date
     reopened = [key for key in latest if key in known and known[key].state != WarningState.OPEN]
     audit(connection, fresh, SYSTEM, "raised", "", now)
     audit(connection, reopened, SYSTEM, "reopened", "", now)
+
+
+@on_keys
+def _known(wanted: Subquery) -> Executable:
+    columns = select(warning.c.warning_id, warning.c.state, warning.c.occurrences)
+    return columns.join(wanted, warning.c.warning_id == wanted.c.value)
 
 
 def _new_row(item: Warning_, occurrences: int, now: datetime) -> dict[str, object]:
@@ -75,25 +78,50 @@ def resolve(
     action: str = "resolved",
 ) -> list[str]:
     """Close the open warnings that match `condition`, noting `action`; return their ids."""
-    matching = select(warning.c.warning_id).where(warning.c.state == WarningState.OPEN, condition)
-    keys = list(connection.scalars(matching))
-    if keys:
-        wanted = keys_of(connection, keys)
-        statement = (
-            update(warning).values(state=WarningState.RESOLVED).where(warning.c.warning_id == wanted.c.value)
-        )
-        connection.execute(statement)
-        audit(connection, keys, actor, action, note, now)
+    (rows,) = ask(connection, Step(_open_ones(condition), {}))
+    keys = list(rows.scalars())
+    _close(connection, keys, actor, note, now, action)
     return keys
 
 
-def resolve_for_orders(
-    connection: Connection, order_keys: Sequence[str], kinds: Sequence[WarningKind], note: str, now: datetime
+def _open_ones(condition: ColumnElement[bool]) -> Select[tuple[str]]:
+    return select(warning.c.warning_id).where(warning.c.state == WarningState.OPEN, condition)
+
+
+def _close(
+    connection: Connection, keys: Sequence[str], actor: str, note: str, now: datetime, action: str
 ) -> None:
-    """Close warnings of the given kinds about the given orders: their cause is gone."""
-    wanted = keys_of(connection, order_keys)
-    condition = warning.c.kind.in_(kinds) & warning.c.order_key.in_(select(wanted.c.value))
-    resolve(connection, condition, SYSTEM, note, now)
+    if keys:
+        later(connection, _closing.step(connection, keys))
+        audit(connection, keys, actor, action, note, now)
+
+
+@on_keys
+def _closing(wanted: Subquery) -> Executable:
+    closed = update(warning).values(state=WarningState.RESOLVED)
+    return closed.where(warning.c.warning_id == wanted.c.value)
+
+
+class Closing(NamedTuple):
+    """Warnings of `kinds` about the orders of `order_keys`, whose cause is gone, as `note` says."""
+
+    order_keys: Sequence[str]
+    kinds: Sequence[WarningKind]
+    note: str
+
+
+def resolve_for_orders(connection: Connection, closings: Sequence[Closing], now: datetime) -> None:
+    """Close warnings about orders, all in one round trip."""
+    for closing, rows in zip(
+        closings, ask(connection, *(_about(connection, closing) for closing in closings)), strict=True
+    ):
+        _close(connection, list(rows.scalars()), SYSTEM, closing.note, now, "resolved")
+
+
+def _about(connection: Connection, closing: Closing) -> Step:
+    wanted = keys_of(connection, closing.order_keys)
+    condition = warning.c.kind.in_(closing.kinds) & warning.c.order_key.in_(select(wanted.c.value))
+    return Step(_open_ones(condition), {})
 
 
 def resolve_connection(connection: Connection, name: str, note: str, now: datetime) -> None:
@@ -107,7 +135,7 @@ def resolve_subjects(
 ) -> None:
     """Close warnings of `kind` about any of `subjects`: what was unknown has arrived."""
     wanted = keys_of(connection, subjects, warning.c.subject.type)
-    about = warning.c.subject.in_(select(wanted.c.value))
+    about = select(wanted.c.value).where(wanted.c.value == warning.c.subject).exists()  # exactly, unlike IN
     resolve(connection, about & (warning.c.kind == kind) & (warning.c.connection == name), SYSTEM, note, now)
 
 

@@ -169,8 +169,7 @@ async def test_one_probe_at_a_time_then_all_resumes_by_itself(plant, plain_erp):
     await deliver_all(plant)
     assert plain_erp.report()["calls"] == before + 1  # the halt still lasts
     past(plant)
-    await deliver_all(plant)  # one probes and succeeds ...
-    await deliver_all(plant)  # ... which wakes the others
+    await deliver_all(plant)  # one probes and succeeds, which the others have waited for
     assert_books_agree(plant, plain_erp, ORDERS)
     assert {row.state for row in warnings_of(plant, "connection_halted")} == {"resolved"}
     assert halt_of(plant).halted_until is None

@@ -23,6 +23,7 @@ from shared.domain.warning import Warning_, WarningKind
 from shared.domain.works_order import ErpState
 from shared.flows.receive import Disposition
 from shared.store import connections, events, floor, links, orders, warnings
+from shared.store.batch import ask
 from shared.store.bulk import insert_rows, keys_of, update_rows
 from shared.store.engine import Store
 from shared.store.links import ReferenceLink
@@ -36,6 +37,7 @@ from shared.store.tables import (
     warning,
     warning_audit,
 )
+from shared.store.warnings import Closing
 from tests.contract.store.conftest import SQL_SERVER
 from tests.contract.store.streams import KEY, NOW, insert_plan, messages, record, row_of
 from tests.unit.floor_words import STARTED, at, correction, event, made, plan, timed, unit
@@ -215,7 +217,8 @@ def test_an_order_that_vanished_and_returns_is_open_again(store):
     assert store.read_now(lambda tx: orders.open_orders(tx, "acme")) == {KEY: "WO-1"}
     store.write_now(lambda tx: orders.mark_vanished(tx, [KEY], NOW))
     assert store.read_now(lambda tx: orders.open_orders(tx, "acme")) == {}
-    assert store.read_now(lambda tx: orders.fingerprints(tx, [KEY])) == {KEY: ""}
+    rows = store.read_now(lambda tx: ask(tx, orders.fingerprints_step(tx, [KEY]))[0].all())
+    assert orders.fingerprints(rows) == {KEY: ""}
     rewrite(store, plan("10"))
     assert store.read_now(lambda tx: orders.open_orders(tx, "acme")) == {KEY: "WO-1"}
     assert stored_plan(store).vanished_at is None
@@ -256,7 +259,7 @@ def test_a_warning_raised_again_is_counted_and_one_resolved_reopens(store):
     assert [row[2] for row in rows()] == ["resolved", "open"]
     store.write_now(lambda tx: warnings.raise_warnings(tx, [said("A")], NOW))
     assert rows()[0] == ("A", "d", "open", 3)
-    store.write_now(lambda tx: warnings.resolve_for_orders(tx, [KEY], kinds, "gone", NOW))
+    store.write_now(lambda tx: warnings.resolve_for_orders(tx, [Closing([KEY], kinds, "gone")], NOW))
     assert [row[2] for row in rows()] == ["resolved", "resolved"]
     actions = store.read_now(lambda tx: tx.scalars(select(warning_audit.c.action)).all())
     assert sorted(actions) == ["raised"] * 2 + ["reopened"] + ["resolved"] * 3
