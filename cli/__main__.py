@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from cli import db
 from cli.connections import check
 from cli.profile import commands as profiles
 from cli.status import status
@@ -33,6 +34,8 @@ def _run(given: argparse.Namespace) -> int:
         return play(given.arguments)
     if given.command == "status":
         return status(given.url, os.environ.get("TASCUS_API_KEY", ""))
+    if given.command == "db":
+        return db.run(given)
     if given.command == "profile":
         if given.what == "try":
             apply_values(load_local_settings(given.settings).values, os.environ)
@@ -49,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("status", help="what runs, what waits, what a person has to look at")
     shown.add_argument("--url", default=os.environ.get("TASCUS_URL", LOCAL), help=f"default: {LOCAL}")
     profiles.add_to(commands)
+    db.add_to(commands, Path("local.settings.json"))
     connections = commands.add_parser("connections", help="the configured ERPs").add_subparsers(
         dest="what", required=True
     )

@@ -37,6 +37,10 @@ class Settings:
     max_batch: int = 1000
     lease: timedelta = timedelta(seconds=60)
     sql_busy_seconds: int = 2
+    sql_writers: int = 8  # connections for transactions that write; four more read
+    sql_connect_seconds: int = 15
+    sql_command_seconds: int = 30
+    keep_attempts: timedelta = timedelta(days=90)  # requests and replies of messages that are through
 
     @property
     def default_connection(self) -> str:
@@ -56,6 +60,10 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         max_batch=_number(env, "TASCUS_MAX_BATCH", 1000),
         lease=timedelta(seconds=_number(env, "TASCUS_LEASE_SECONDS", 60)),
         sql_busy_seconds=_number(env, "TASCUS_SQL_BUSY_SECONDS", 2),
+        sql_writers=_number(env, "TASCUS_SQL_WRITERS", 8),
+        sql_connect_seconds=_number(env, "TASCUS_SQL_CONNECT_SECONDS", 15),
+        sql_command_seconds=_number(env, "TASCUS_SQL_COMMAND_SECONDS", 30),
+        keep_attempts=timedelta(days=_number(env, "TASCUS_KEEP_ATTEMPTS_DAYS", 90)),
     )
 
 

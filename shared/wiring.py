@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.queues.sender import QueueSender
     from shared.settings import ConnectionSettings, Settings
     from shared.store.engine import Store
+    from shared.store.limits import Limits
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class App:
     intake: Intake
     queued: Queued
     sweep: Callable[[], Awaitable[int]]
+    retain: Callable[[], Awaitable[int]]
     look: Look
     accounts: Accounts
     health: HealthCheck
@@ -84,8 +86,9 @@ def _built() -> App:
 
 def build(settings: Settings) -> App:
     """Build an App for `settings`. Connects to nothing yet."""
-    # SQL threads hand the interpreter back at every row; at the default of 5 ms each, a busy event loop starves them.
-    sys.setswitchinterval(0.0002)
+    # SQL threads hand the interpreter back at every row; at the default of 5 ms each, a busy event loop starves them,
+    # and much less than a millisecond is spent on handing it over.
+    sys.setswitchinterval(0.001)
     from shared.flows.account import Accounts
     from shared.flows.connected import ReferenceData
     from shared.flows.deliver import Deliverer
@@ -96,13 +99,14 @@ def build(settings: Settings) -> App:
     from shared.flows.pull import Puller
     from shared.flows.queued import Queued
     from shared.flows.receive import Receiver
+    from shared.flows.retain import retain
     from shared.flows.review import Review
     from shared.flows.sweep import sweep
     from shared.queues.sender import StorageQueues
     from shared.store.engine import Store
 
     names = [entry.name for entry in settings.connections]
-    store = Store(settings.sql_url, settings.sql_busy_seconds, prepare=partial(prepare, names=names))
+    store = Store(settings.sql_url, prepare=partial(prepare, names=names), limits=limits_of(settings))
     queues = StorageQueues(settings.storage)
     references = ReferenceData(store)
     erps = {entry.name: connected(entry, settings) for entry in settings.connections}
@@ -121,12 +125,25 @@ def build(settings: Settings) -> App:
         intake=Intake(receiver, queues),
         queued=Queued(store, queues, receiver, deliverer, settings.default_connection),
         sweep=partial(sweep, store, queues, deliverer),
+        retain=lambda: retain(store, datetime.now(UTC) - settings.keep_attempts),
         look=Look(store),
         accounts=Accounts(store, queues),
         health=HealthCheck(store, queues, names),
         review=Review(store, queues),
         linker=Linker(store, queues, references),
         worker=worker,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return how much of SQL this process may use, and for how long."""
+    from shared.store.limits import Limits
+
+    return Limits(
+        busy_seconds=settings.sql_busy_seconds,
+        writers=settings.sql_writers,
+        connect_seconds=settings.sql_connect_seconds,
+        command_seconds=settings.sql_command_seconds,
     )
 
 

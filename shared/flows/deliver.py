@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.domain.works_order import WorksOrder
     from shared.erp.port import Erp, Exempt, Missing, PlannedPush, PushContext
     from shared.flows.connected import ConnectedErp, ReferenceData
-    from shared.flows.lane import Unrecorded
+    from shared.flows.unrecorded import Unrecorded
     from shared.queues.sender import QueueSender
     from shared.store.engine import Store
     from shared.store.lanes import Backlog, Lease

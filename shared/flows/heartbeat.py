@@ -1,4 +1,4 @@
-"""Heartbeat: keeps a lease up while its holder waits for a call that may take longer than the lease lasts."""
+"""Heartbeat: keeps a lease up for as long as its holder is at work, whatever a single call takes."""
 
 from __future__ import annotations
 

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from shared.domain.identity import message_id
-from shared.domain.message import MessageState
 from shared.domain.stream_rules import barred_by, in_vain, retry_wait
 from shared.domain.verdict import Verdict
-from shared.domain.warning import Warning_, WarningKind
 from shared.erp.port import Exempt, Missing, PlannedPush
 from shared.errors import LeaseLost, MappingError, StoreUnavailable
 from shared.flows.heartbeat import Heartbeat
-from shared.store.outcomes import Attempt, Outcome, Recorded, Release
+from shared.flows.unrecorded import PARKED, Unrecorded
+from shared.store.outcomes import Recorded, Release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.domain.message import QueuedMessage
+    from shared.domain.message import Progress, QueuedMessage
     from shared.domain.works_order import WorksOrder
     from shared.erp.port import Advance, Erp, PushContext
     from shared.flows.deliver import Deliverer
     from shared.store.lanes import Backlog, Lease
     from shared.store.orders import StoredOrder
 
-log = logging.getLogger(__name__)
-
 PAGE = 50  # messages read at a time
 LONGEST_RUN = timedelta(minutes=4)  # then the stream is given back, well before the host's time-out
-HELD_LOOK = timedelta(
-    minutes=2
-)  # what was missing wakes the held; this covers the moment in which both cross
+HELD_LOOK = timedelta(minutes=2)  # what was missing wakes the held; this covers both crossing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +43,6 @@ class Taken:
     since: float
     backlog: Backlog
     order: StoredOrder | None
-
-
-@dataclass(slots=True)
-class Unrecorded:
-    """What has happened since the last commit. Goes out with the next intent, or with the release."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
-    warnings: list[Warning_] = field(default_factory=list)
-
-    def clear(self) -> None:
-        """It is on disk."""
-        self.outcomes, self.attempts, self.warnings = [], [], []
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +73,7 @@ class Lane:
         self._contexts: dict[str, PushContext] = {}
         self._parked = list(taken.backlog.parked)
         self._failures = taken.lease.failures  # in a row
-        self._unrecorded = Unrecorded()
+        self._unrecorded = Unrecorded(taken.lease)
         self._head = taken.backlog.next_sequence
         self._give_back_at = datetime.now(UTC) + LONGEST_RUN
         self._limit = asyncio.timeout_at(taken.since + deliverer.safe_seconds)
@@ -147,7 +127,7 @@ class Lane:
         try:
             push = await self._planned(erp, queued)
         except MappingError as error:
-            self._park(queued, str(error), queued.attempts)
+            self._park(queued, queued.attempts, queued.progress, str(error))
             return None
         if isinstance(push, PlannedPush):
             halted_until = await self._deliverer.breaker.may_send(name)
@@ -155,7 +135,7 @@ class Lane:
             return waits or await self._send(erp, queued, push)
         if isinstance(push, Missing):
             return self._hold(queued, push)
-        self._conclude(queued, MessageState.EXEMPT, push.reason)
+        self._unrecorded.exempt(queued, push.reason)
         return None
 
     async def _planned(self, erp: Erp, queued: QueuedMessage) -> PlannedPush | Missing | Exempt:
@@ -188,30 +168,29 @@ class Lane:
 
     async def _send(self, erp: Erp, queued: QueuedMessage, push: PlannedPush) -> Stop | None:
         """Do the push step by step; every step's intent is on disk before it, its outcome after it."""
-        progress = queued.progress
-        attempts = queued.attempts
+        progress, attempts = queued.progress, queued.attempts
         while True:
-            fate = await self._record(intent=queued.sequence)
-            if fate is Recorded.VOIDED:
+            if await self._record(intent=queued.sequence) is Recorded.VOIDED:
                 return None
             advance = await erp.advance(push, progress, attempts)
-            self._note(queued, advance, attempts + 1)
-            decision, progress = advance.decision, advance.progress
-            if decision.verdict is Verdict.DONE and advance.finished:
+            self._unrecorded.tried(queued, advance, attempts + 1)
+            if advance.decision.verdict is not Verdict.DONE:
+                return await self._not_done(queued, advance, attempts)
+            if advance.finished:
+                self._unrecorded.done(queued, attempts + 1, advance)
                 self._failures = 0
-                self._unrecorded.outcomes.append(
-                    Outcome(queued.sequence, MessageState.DONE, attempts + 1, progress, decision.reason)
-                )
                 await self._deliverer.breaker.answered(self._lease.connection)
                 return None
-            if decision.verdict is Verdict.PARK:
-                self._park(queued, decision.reason, attempts + 1, advance)
-                if any(exchange.status for exchange in advance.exchanges):
-                    await self._deliverer.breaker.answered(self._lease.connection)
-                return None
-            if decision.verdict is not Verdict.DONE:
-                return await self._wait(queued, advance, attempts)
-            self._unrecorded.outcomes = [Outcome(queued.sequence, MessageState.PENDING, attempts, progress)]
+            progress = advance.progress
+            self._unrecorded.stepped(queued, attempts, progress)
+
+    async def _not_done(self, queued: QueuedMessage, advance: Advance, attempts: int) -> Stop | None:
+        if advance.decision.verdict is not Verdict.PARK:
+            return await self._wait(queued, advance, attempts)
+        self._park(queued, attempts + 1, advance.progress, advance.decision.reason)
+        if any(exchange.status for exchange in advance.exchanges):
+            await self._deliverer.breaker.answered(self._lease.connection)
+        return None
 
     async def _record(self, intent: int | None = None, release: Release | None = None) -> Recorded:
         """Commit what has happened since the last time, and what is to happen next."""
@@ -232,104 +211,24 @@ class Lane:
             halted_until = await self._deliverer.breaker.failed(self._lease.connection, decision)
         if halted_until is None and in_vain(decision, self._failures):
             reason = f"given up after {self._failures + 1} tries without an answer: {decision.reason}"
-            self._park(queued, reason, attempts, advance)
+            self._park(queued, attempts, advance.progress, reason)
             return None
-        spent = attempts + 1 if decision.spends_attempt else attempts
-        self._unrecorded.outcomes.append(
-            Outcome(queued.sequence, MessageState.PENDING, spent, advance.progress, decision.reason)
-        )
+        self._unrecorded.stays(queued, attempts + 1 if decision.spends_attempt else attempts, advance)
         if halted_until is not None:
             return Stop(halted_until, self._failures, halted=True)
         wait = retry_wait(self._failures, random.random(), decision.after)  # noqa: S311 - jitter, not a secret
         return Stop(datetime.now(UTC) + wait, self._failures + 1, wake_after=wait, rests=True)
 
-    def _note(self, queued: QueuedMessage, advance: Advance, attempt: int) -> None:
-        """Keep the evidence of an attempt and log it in one line."""
-        decision = advance.decision
-        for exchange in advance.exchanges:
-            self._unrecorded.attempts.append(
-                Attempt(
-                    queued.sequence,
-                    attempt,
-                    exchange.step,
-                    exchange.started_at,
-                    exchange.duration_ms,
-                    exchange.method,
-                    exchange.url,
-                    exchange.status,
-                    str(decision.verdict),
-                    decision.reason,
-                    exchange.request,
-                    exchange.reply,
-                )
-            )
-        for text in advance.warnings:
-            self._unrecorded.warnings.append(self._warning(WarningKind.ERP_DIFFERS, queued, text))
-        log.info(
-            "attempt connection=%s order=%s message=%s-%d kind=%s event=%s/%s attempt=%d verdict=%s reason=%s",
-            self._lease.connection,
-            self._lease.order_number,
-            queued.stream_key,
-            queued.sequence,
-            queued.kind,
-            queued.event.source,
-            queued.event.event_id,
-            attempt,
-            decision.verdict,
-            decision.reason,
-        )
-
     def _hold(self, queued: QueuedMessage, missing: Missing) -> Stop:
         """Wait, without spending attempts, until what is missing arrives; the stream waits with it."""
-        reason = f"waits for {missing.kind} {missing.value}"
-        self._unrecorded.outcomes.append(
-            Outcome(
-                queued.sequence,
-                MessageState.HELD,
-                queued.attempts,
-                queued.progress,
-                reason,
-                missing.kind,
-                missing.value,
-            )
-        )
-        if missing.kind != PARKED and queued.state is not MessageState.HELD:  # said already
-            kind = HELD_AS.get(missing.kind, WarningKind.UNKNOWN_CODE)
-            self._unrecorded.warnings.append(self._warning(kind, queued, reason, self._subject(missing)))
+        self._unrecorded.held(queued, missing)
         return Stop(datetime.now(UTC) + HELD_LOOK)
 
-    def _subject(self, missing: Missing) -> str:
-        """Name what is missing as the intake does, so that one cause is one warning."""
-        if missing.kind == "operation":
-            return f"{self._lease.order_number}/{missing.value}"
-        return missing.value if missing.kind in HELD_AS else f"{missing.kind}:{missing.value}"
-
-    def _park(
-        self, queued: QueuedMessage, reason: str, attempts: int, advance: Advance | None = None
-    ) -> None:
-        progress = advance.progress if advance else queued.progress
-        self._unrecorded.outcomes.append(
-            Outcome(queued.sequence, MessageState.PARKED, attempts, progress, reason)
-        )
-        self._unrecorded.warnings.append(self._warning(WarningKind.MESSAGE_PARKED, queued, reason))
+    def _park(self, queued: QueuedMessage, attempts: int, progress: Progress, reason: str) -> None:
+        """Set the message aside for a person; the stream goes on with what that does not bar."""
+        self._unrecorded.parked(queued, attempts, progress, reason)
         self._parked.append((queued.kind, queued.operation_id))
         self._failures = 0
-
-    def _conclude(self, queued: QueuedMessage, state: MessageState, reason: str) -> None:
-        self._unrecorded.outcomes.append(
-            Outcome(queued.sequence, state, queued.attempts, queued.progress, reason)
-        )
-
-    def _warning(self, kind: WarningKind, queued: QueuedMessage, detail: str, subject: str = "") -> Warning_:
-        return Warning_(
-            self._lease.connection,
-            kind,
-            subject or f"{self._lease.order_number}/{queued.sequence}",
-            detail,
-            self._lease.stream_key,
-            self._lease.order_number,
-            {"message": message_id(queued.stream_key, queued.sequence), "event_id": queued.event.event_id},
-        )
 
     async def _release(self, stop: Stop) -> bool:
         """Give the stream back. False if there is more to do by now: the lease is still ours, go on."""
@@ -341,13 +240,3 @@ class Lane:
         if stop.wake_after is not None:
             await self._deliverer.wake([self._lease.stream_key], stop.wake_after)
         return True
-
-
-PARKED = "parked"
-HELD_AS = {
-    "order": WarningKind.UNKNOWN_ORDER,
-    "operation": WarningKind.UNKNOWN_OPERATION,
-    "unit": WarningKind.UNKNOWN_UNIT,
-    "work_centre": WarningKind.UNKNOWN_WORK_CENTRE,
-    "connection": WarningKind.UNKNOWN_CONNECTION,
-}

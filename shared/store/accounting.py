@@ -10,6 +10,7 @@ from sqlalchemy import case, cast, func, literal, null, select, union_all
 
 from shared.domain.message import MessageState
 from shared.store.bulk import keys_of
+from shared.store.exact import size_of
 from shared.store.tables import execution_event, outbound_message
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _by_fate(tx: Connection, order_keys: Collection[str] | None) -> Select[Any]:
         .subquery("single")
     )
     columns = (single.c.connection, single.c.worst)
-    return select(*columns, func.count().label("many")).group_by(*columns)
+    return select(*columns, func.count().label("many")).group_by(*columns, size_of(single.c.connection))
 
 
 def _of(

@@ -8,7 +8,7 @@ from sqlalchemy import select, union_all
 
 from shared.domain.events import EventType, ExecutionEvent, Outcome, TimeKind
 from shared.store.bulk import insert_tuples, keys_of, on_keys, update_rows
-from shared.store.tables import execution_event
+from shared.store.tables import event_serial, execution_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # In the order of ExecutionEvent's fields, and what the store adds.
 STATED = ("event_key", *ExecutionEvent._fields[1:])
 COLUMNS = (*STATED, "recorded_at", "voided_by")
+SERIAL = ("event_key", "place", "serial")
 TYPE, OUTCOME, TIME_KIND = (STATED.index(name) for name in ("type", "outcome", "time_kind"))
 
 
@@ -62,6 +63,8 @@ def insert_events(
     """Record new events. A key that is there already raises IntegrityError: look again and leave it out."""
     rows = [(*event, now, voided_by.get(event.key)) for event in events]
     insert_tuples(connection, execution_event, COLUMNS, rows)
+    serials = [(event.key, place, serial) for event in events for place, serial in enumerate(event.serials)]
+    insert_tuples(connection, event_serial, SERIAL, serials)
 
 
 def mark_voided(connection: Connection, voided_by: dict[str, str]) -> None:

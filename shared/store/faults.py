@@ -154,6 +154,8 @@ def _by_words(error: DBAPIError) -> Fault | None:
 
 
 def _by_state(error: DBAPIError) -> Fault:
+    if "(SQLDriverConnect)" in str(error.orig):
+        return Fault.AWAY  # it took its time already
     return STATES.get(str(getattr(error.orig, "args", ("",))[0]), Fault.AWAY)
 
 

@@ -12,6 +12,7 @@ from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.works_order import ErpState, Operation, WorksOrder
 from shared.store.batch import ask
 from shared.store.bulk import insert_rows, insert_tuples, keys_of, on_keys, update_rows
+from shared.store.exact import size_of
 from shared.store.tables import operation, works_order
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ def mark_vanished(connection: Connection, keys: Sequence[str], now: datetime) ->
 def known_work_centres(connection: Connection) -> dict[str, frozenset[str]]:
     """Return the work centres that routings mention, by connection."""
     statement = (
-        select(works_order.c.connection, operation.c.work_centre)
+        select(works_order.c.connection, operation.c.work_centre, size_of(operation.c.work_centre))
         .join(works_order, works_order.c.order_key == operation.c.order_key)
         .distinct()
     )

@@ -26,7 +26,11 @@ def after(
     steps = []
     for place, (column, value) in enumerate(zip(columns, values, strict=True)):
         beyond = column < value if falling else column > value
-        same = [known == given for known, given in zip(columns[:place], values, strict=False)]
+        # `=` as ORDER BY means it: SQL Server sorts "A1" and "A1 " as one, so the next column tells them apart
+        same = [
+            known.op("=", is_comparison=True)(given)
+            for known, given in zip(columns[:place], values, strict=False)
+        ]
         steps.append(and_(*same, beyond))
     first = columns[0] <= values[0] if falling else columns[0] >= values[0]
     return and_(first, or_(*steps))  # said again in short: where an index may begin to read

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, null, select, union_all
+from sqlalchemy import Connection, Executable, Select, Subquery, func, null, select, union_all
 
 from shared.domain.message import MessageState
 from shared.domain.order_view import OperationLine, OrderDetail, OrderFilter, OrderLine, StreamLine
@@ -17,7 +17,8 @@ from shared.domain.state import Status
 from shared.domain.warning import WarningState
 from shared.domain.warning_view import WarningFilter
 from shared.domain.works_order import Operation
-from shared.store.bulk import keys_of
+from shared.store.batch import ask
+from shared.store.bulk import on_keys
 from shared.store.orders import StoredOrder, load_orders
 from shared.store.paging import after, paged
 from shared.store.reading_warnings import list_warnings
@@ -89,6 +90,16 @@ def read_order(tx: Connection, key: str) -> OrderDetail:
     return OrderDetail(known.line(key), known.operations(key), list(open_warnings.items), stream_line)
 
 
+@on_keys
+def _streams(wanted: Subquery) -> Executable:
+    return select(stream).join(wanted, stream.c.stream_key == wanted.c.value)
+
+
+@on_keys
+def _states(wanted: Subquery) -> Executable:
+    return select(operation_state).join(wanted, operation_state.c.order_key == wanted.c.value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """Everything read of some orders, by order key."""
@@ -99,11 +110,7 @@ class _Known:
 
     @classmethod
     def read(cls, tx: Connection, keys: Sequence[str]) -> "_Known":
-        wanted = keys_of(tx, keys)
-        streams = tx.execute(select(stream).join(wanted, stream.c.stream_key == wanted.c.value))
-        states = tx.execute(
-            select(operation_state).join(wanted, operation_state.c.order_key == wanted.c.value)
-        )
+        streams, states = ask(tx, _streams.step(tx, keys), _states.step(tx, keys))
         by_order: dict[str, dict[str, Any]] = {}
         for row in states:
             by_order.setdefault(row.order_key, {})[row.operation_id] = row

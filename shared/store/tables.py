@@ -101,11 +101,34 @@ execution_event = Table(
     Column("voided_by", key()),
     Column("reason", ident(400), nullable=False),
     Index(
+        "ix_execution_event_batch",
+        "batch",
+        mssql_where=text("batch <> ''"),
+        sqlite_where=text("batch <> ''"),
+    ),
+    Index(
+        "ix_execution_event_results",
+        "occurred_at",
+        mssql_where=text("type IN ('production.reported', 'unit.completed')"),
+        sqlite_where=text("type IN ('production.reported', 'unit.completed')"),
+    ),
+    Index(
         "ix_execution_event_voids",
         "voids",
         mssql_where=text("voids IS NOT NULL"),
         sqlite_where=text("voids IS NOT NULL"),
     ),
+)
+
+# The serials of events that have any, one row each: how a unit is found again among a million events.
+event_serial = Table(
+    "event_serial",
+    metadata,
+    Column("event_key", key(), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("serial", ident(), nullable=False),
+    Index(None, "serial", "event_key"),
+    sqlite_with_rowid=False,
 )
 
 operation_state = Table(
@@ -125,7 +148,7 @@ operation_state = Table(
     Column("started_at", Instant),
     Column("last_at", Instant),
     Column("last_rank", Integer, nullable=False),
-    Column("last_event", key(), nullable=False),
+    Column("last_event", OptionalKey),
 )
 
 # One row per works order the floor has spoken of, whether the ERP has told us of it yet or not. Writers of one

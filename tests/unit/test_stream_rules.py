@@ -14,10 +14,13 @@ from shared.domain.stream_rules import (
     FIRST_WAIT,
     LONGEST_HALT,
     LONGEST_WAIT,
+    SILENT_TRIES,
     barred_by,
     halt_wait,
+    in_vain,
     retry_wait,
 )
+from shared.domain.verdict import Reply, ReplyKind, decide
 
 KINDS = MessageKind
 FAILURES = st.integers(0, 10_000)
@@ -48,6 +51,23 @@ ASKED = st.none() | st.timedeltas(timedelta(0), timedelta(days=2))
 )
 def test_a_parked_message_bars_what_would_make_things_worse(kind, operation, parked, barred):
     assert barred_by(kind, operation, parked) is barred
+
+
+@pytest.mark.parametrize(
+    ("reply", "given_up"),
+    [
+        (Reply(ReplyKind.AMBIGUOUS), True),  # never answered
+        (Reply(ReplyKind.ANSWERED, 504), True),  # answered by a gateway that was not
+        (Reply(ReplyKind.UNREACHABLE), False),  # nothing was ever sent
+        (Reply(ReplyKind.ANSWERED, 429), False),  # the ERP says itself that it will take it
+        (Reply(ReplyKind.ANSWERED, 500), False),  # counted as attempts: `decide` gives up on those
+        (Reply(ReplyKind.ANSWERED, 401), False),
+    ],
+)
+def test_silence_has_an_end_and_only_silence(reply, given_up):
+    decision = decide(reply)
+    assert in_vain(decision, SILENT_TRIES - 1) is given_up
+    assert not in_vain(decision, SILENT_TRIES - 2)
 
 
 @given(FAILURES, SPREAD, ASKED)

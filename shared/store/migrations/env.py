@@ -7,7 +7,14 @@ from alembic import context
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from shared.errors import StoreUnavailable
 from shared.store.tables import SCHEMA, metadata
+
+MAKE_SCHEMA = f"IF SCHEMA_ID('{SCHEMA}') IS NULL EXEC('CREATE SCHEMA {SCHEMA}')"
+LOCK = """
+DECLARE @taken INT;
+EXEC @taken = sp_getapplock @Resource='tascus-migrate', @LockMode='Exclusive', @LockTimeout=60000;
+SELECT @taken;"""
 
 
 def run() -> None:
@@ -15,6 +22,8 @@ def run() -> None:
     engine = context.config.attributes["engine"]
     with engine.connect().execution_options(begin="IMMEDIATE") as connection:
         schema = None if engine.dialect.name == "sqlite" else SCHEMA
+        if schema is not None:
+            take_time(connection)
         context.configure(
             connection=connection,
             target_metadata=metadata,
@@ -29,10 +38,17 @@ def run() -> None:
 
 def make_schema(connection: Connection) -> None:
     """Create schema `tascus` and take a lock that holds off other instances until the commit."""
-    connection.execute(
-        text("EXEC sp_getapplock @Resource='tascus-migrate', @LockMode='Exclusive', @LockTimeout=60000")
-    )
-    connection.execute(text(f"IF SCHEMA_ID('{SCHEMA}') IS NULL EXEC('CREATE SCHEMA {SCHEMA}')"))
+    if connection.execute(text(LOCK)).scalar_one() < 0:
+        raise StoreUnavailable("another instance has been migrating the database for a minute")
+    connection.execute(text(MAKE_SCHEMA))
+
+
+def take_time(connection: Connection) -> None:
+    """A migration may run for long and wait for locks; the connection is closed after it, not used again."""
+    connection.execute(text("SET LOCK_TIMEOUT 60000"))
+    connection.commit()
+    connection.connection.dbapi_connection.timeout = 0  # type: ignore[union-attr]  # pyodbc is not typed
+    connection.detach()
 
 
 def render() -> None:
@@ -44,6 +60,7 @@ def render() -> None:
         literal_binds=True,
     )
     with context.begin_transaction():
+        context.execute(MAKE_SCHEMA)
         context.run_migrations()
 
 

@@ -30,7 +30,9 @@ class Dialect(MSDialect_pyodbc):
 
     def do_set_input_sizes(self, cursor: Any, list_of_tuples: Any, context: Any) -> None:  # noqa: ANN401
         """Keep the types of the parameters: `do_execute` may leave some parameters out."""
-        context.sizes = [kind for _, kind, _ in list_of_tuples]
+        context.sizes = [
+            kind if isinstance(kind, tuple) else (kind, None, None) for _, kind, _ in list_of_tuples
+        ]
         super().do_set_input_sizes(cursor, list_of_tuples, context)
 
     def do_execute(

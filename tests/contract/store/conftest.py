@@ -6,8 +6,9 @@ import os
 
 import pytest
 
+from shared.store.batch import Step, later
 from shared.store.engine import Store
-from shared.store.schema import downgrade, upgrade
+from shared.store.schema import upgrade
 from shared.store.tables import metadata
 
 SQL_SERVER = "TASCUS_TEST_SQLSERVER_URL"
@@ -18,6 +19,16 @@ def engines():
     return ["sqlite", "sqlserver"] if os.environ.get(SQL_SERVER) else ["sqlite"]
 
 
+TABLES = "SELECT SCHEMA_NAME(schema_id) + '.' + name FROM sys.{} WHERE SCHEMA_NAME(schema_id) IN ('tascus', 'report')"
+
+
+def drop_everything(tx):
+    """The database is the tests' own, and an earlier run may have left another schema in it."""
+    for kind in ("view", "table"):
+        for name in tx.exec_driver_sql(TABLES.format(f"{kind}s")).scalars().all():
+            tx.exec_driver_sql(f"DROP {kind} {name}")
+
+
 @pytest.fixture(scope="session", params=engines())
 def sql_url(request, tmp_path_factory):
     """The address of a database with our tables in it."""
@@ -26,21 +37,28 @@ def sql_url(request, tmp_path_factory):
     else:
         url = os.environ[SQL_SERVER]
     store = Store(url)
-    downgrade(store.engine)  # the database is the tests' own; an earlier run may have left another schema
+    if request.param == "sqlserver":
+        store.write_now(drop_everything)
     upgrade(store.engine)
     store.close()
     return url
 
 
-@pytest.fixture
-def store(sql_url):
-    """A store without a row in it."""
+@pytest.fixture(scope="session")
+def kept_store(sql_url):
+    """One store for all tests: a new connection costs some servers a second."""
     store = Store(sql_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(kept_store):
+    """A store without a row in it."""
 
     def wipe(tx):
         for table in metadata.sorted_tables:
-            tx.execute(table.delete())
+            later(tx, Step(table.delete(), {}))
 
-    store.write_now(wipe)
-    yield store
-    store.close()
+    kept_store.write_now(wipe)
+    return kept_store

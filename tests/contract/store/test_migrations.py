@@ -37,7 +37,7 @@ def migrated(tmp_path):
 def ddl_of(engine):
     """Every statement that SQLite says it would take to make the schema, but for Alembic's own table."""
     statement = text(
-        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL"
+        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL AND type <> 'view'"
     )
     with engine.connect() as connection:
         return {row.name: " ".join(row.sql.split()) for row in connection.execute(statement)}

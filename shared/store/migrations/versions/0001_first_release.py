@@ -159,12 +159,43 @@ def _execution_event() -> None:
     )
     op.create_index(op.f("ix_execution_event_order_key"), "execution_event", ["order_key"], schema=SCHEMA)
     op.create_index(
+        op.f("ix_execution_event_batch"),
+        "execution_event",
+        ["batch"],
+        schema=SCHEMA,
+        mssql_where=sa.text("batch <> ''"),
+        sqlite_where=sa.text("batch <> ''"),
+    )
+    op.create_index(
+        op.f("ix_execution_event_results"),
+        "execution_event",
+        ["occurred_at"],
+        schema=SCHEMA,
+        mssql_where=sa.text("type IN ('production.reported', 'unit.completed')"),
+        sqlite_where=sa.text("type IN ('production.reported', 'unit.completed')"),
+    )
+    op.create_index(
         op.f("ix_execution_event_voids"),
         "execution_event",
         ["voids"],
         schema=SCHEMA,
         mssql_where=sa.text("voids IS NOT NULL"),
         sqlite_where=sa.text("voids IS NOT NULL"),
+    )
+
+
+def _event_serial() -> None:
+    op.create_table(
+        "event_serial",
+        sa.Column("event_key", key(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False, autoincrement=False),
+        sa.Column("serial", ident(200), nullable=False),
+        sa.PrimaryKeyConstraint("event_key", "place", name=op.f("pk_event_serial")),
+        sqlite_with_rowid=False,
+        schema=SCHEMA,
+    )
+    op.create_index(
+        op.f("ix_event_serial_serial_event_key"), "event_serial", ["serial", "event_key"], schema=SCHEMA
     )
 
 
@@ -185,7 +216,7 @@ def _operation_state() -> None:
         sa.Column("started_at", instant()),
         sa.Column("last_at", instant()),
         sa.Column("last_rank", sa.Integer(), nullable=False),
-        sa.Column("last_event", key(), nullable=False),
+        sa.Column("last_event", key()),
         sa.PrimaryKeyConstraint("operation_key", name=op.f("pk_operation_state")),
         schema=SCHEMA,
     )
@@ -400,6 +431,7 @@ TABLES = {
     "works_order": _works_order,
     "operation": _operation,
     "execution_event": _execution_event,
+    "event_serial": _event_serial,
     "operation_state": _operation_state,
     "stream": _stream,
     "outbound_message": _outbound_message,
