@@ -1,4 +1,4 @@
-"""A signed JWT that proves who we are to a token endpoint, instead of a client secret (RFC 7523, RFC 7515, RFC 7518)."""
+"""A signed JWT that says who we are to a token endpoint, instead of a client secret (RFC 7523, 7515, 7518)."""
 
 from __future__ import annotations
 

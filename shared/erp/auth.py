@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,7 +17,7 @@ from shared.domain.verdict import Reply, ReplyKind, Verdict
 from shared.erp import assertion, oauth1
 from shared.erp.client import Request
 from shared.erp.cookies import Cookies
-from shared.erp.reply import ReplyFacts, judged
+from shared.erp.reply import judged
 from shared.mapping.body_out import encode_form
 from shared.mapping.conversions import NO_TABLES, decimal, text
 from shared.profiles.model import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from shared.erp.client import HttpReply
+    from shared.erp.reply import ReplyFacts
     from shared.erp.secrets import Secrets
     from shared.mapping.conversions import Raw
     from shared.mapping.expressions import Expression
@@ -75,6 +77,10 @@ class Desk(Protocol):
 
     def request(self, call: Call, facts: Facts) -> Request:
         """Return the request `call` stands for."""
+        ...
+
+    def seen(self, http: HttpReply) -> ReplyFacts:
+        """Return a reply as expressions see it."""
         ...
 
     async def send_bare(self, request: Request) -> HttpReply:
@@ -190,7 +196,7 @@ class Fetched:
         """Tell whether it is a 401, or what the profile says a session that has ended looks like."""
         if self._refused is None or is_unauthorised(reply) or reply.kind is not ReplyKind.ANSWERED:
             return is_unauthorised(reply)
-        seen = ReplyFacts(reply, self._desk.secrets.redacted)
+        seen = self._desk.seen(reply)
         return self._refused.holds(seen.over({"settings": {}, "login": self.login}))
 
     def _fresh(self) -> dict[str, str] | None:
@@ -207,22 +213,26 @@ class Fetched:
 def authenticator(auth: Auth, desk: Desk) -> Authenticator:
     """Return what serves the profile's kind of authentication."""
     match auth:
-        case NoAuth():
-            return Fixed(desk, lambda _facts: {})
-        case BasicAuth():
-            return Fixed(
-                desk, lambda facts: {"Authorization": basic(auth.username(facts), auth.password(facts))}
-            )
-        case HeaderAuth():
-            return Fixed(desk, lambda facts: {auth.header: auth.value(facts)})
-        case BearerAuth():
-            return Fixed(desk, lambda facts: {"Authorization": f"Bearer {auth.token(facts)}"})
+        case NoAuth() | BasicAuth() | HeaderAuth() | BearerAuth():
+            return Fixed(desk, partial(_fixed, auth))
         case ClientCredentialsAuth():
             return Fetched(desk, lambda desk: _client_credentials(auth, desk))
         case OAuth1Auth():
             return Signed(desk, auth)
         case SessionAuth():
             return Fetched(desk, lambda desk: _session(auth, desk), auth.refused)
+
+
+def _fixed(auth: NoAuth | BasicAuth | HeaderAuth | BearerAuth, facts: Facts) -> dict[str, str]:
+    match auth:
+        case BasicAuth():
+            return {"Authorization": basic(auth.username(facts), auth.password(facts))}
+        case HeaderAuth():
+            return {auth.header: auth.value(facts)}
+        case BearerAuth():
+            return {"Authorization": f"Bearer {auth.token(facts)}"}
+        case NoAuth():
+            return {}
 
 
 def basic(username: Raw, password: Raw) -> str:
@@ -238,7 +248,7 @@ def is_unauthorised(reply: HttpReply) -> bool:
 async def _client_credentials(auth: ClientCredentialsAuth, desk: Desk) -> Granted:
     facts = await desk.connection_facts()
     request = _token_request(auth, facts, desk.now())
-    reply = ReplyFacts(await desk.send_bare(request), desk.secrets.redacted)
+    reply = desk.seen(await desk.send_bare(request))
     body = accepted(reply, facts, desk, "token request").get("body")
     token = body.get("access_token") if isinstance(body, dict) else None
     if not isinstance(token, str) or not isinstance(body, dict):
@@ -271,7 +281,7 @@ def _token_request(auth: ClientCredentialsAuth, facts: Facts, now: datetime) -> 
 async def _session(auth: SessionAuth, desk: Desk) -> Granted:
     facts = await desk.connection_facts()
     http = await desk.send_bare(desk.request(auth.call, facts))
-    reply = ReplyFacts(http, desk.secrets.redacted)
+    reply = desk.seen(http)
     accepted(reply, facts, desk, "log-in", auth)
     login = {name: value(reply.over(facts)) for name, value in auth.capture.items()}
     headers = {name: value({**facts, "login": login}) for name, value in auth.headers.items()}
@@ -284,9 +294,7 @@ async def _session(auth: SessionAuth, desk: Desk) -> Granted:
     return Granted({**headers, **cookies.headers()}, None if lasts is None else float(lasts), login)
 
 
-def accepted(
-    seen: ReplyFacts, facts: Facts, desk: Desk, what: str, auth: SessionAuth | None = None
-) -> Facts:
+def accepted(seen: ReplyFacts, facts: Facts, desk: Desk, what: str, auth: SessionAuth | None = None) -> Facts:
     """Return the reply's facts, or raise: a refused log-in halts, any other failure comes back later."""
     rules = (*(auth.rules if auth else ()), *desk.connection.rules)
     decision = judged(seen, rules, facts, NO_TABLES, desk.now())

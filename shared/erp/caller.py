@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from shared.domain.verdict import Reply, ReplyKind
 from shared.erp.auth import LoginFailed, authenticator, refused
@@ -88,6 +88,10 @@ class Caller:
             call.method, self._followed(url) if url else self._address(call, facts), all_headers, content
         )
 
+    def seen(self, http: HttpReply) -> ReplyFacts:
+        """Return a reply as expressions see it."""
+        return ReplyFacts(http, self.secrets.redacted, self.connection.result)
+
     async def send(self, request: Request) -> HttpReply:
         """Send with credentials; a 401 is answered once with fresh ones. Never raises for a reply.
 
@@ -121,7 +125,7 @@ class Caller:
         rates = self._rates
         if rates is None or reply.kind is not ReplyKind.ANSWERED:
             return reply
-        facts = ReplyFacts(reply, self.secrets.redacted).over({"settings": self.settings})
+        facts = self.seen(reply).over({"settings": self.settings})
         remaining = decimal(rates.remaining(facts)) if rates.remaining else None
         if reply.status == TOO_MANY or (remaining is not None and remaining <= 0):
             self._pace.rest(wait_of(rates.reset(facts), self.now()) or timedelta())
@@ -144,15 +148,17 @@ class Caller:
 
     async def _guarded(self, request: Request, credentials: dict[str, str]) -> HttpReply:
         if self.connection.envelope is not None and request.content:
-            request = request._replace(content=await self._wrapped(request.content))
+            request = request._replace(content=await self._wrapped(request))
         if self._csrf is not None:
             return await self._csrf.send(request, credentials)
         return await self._send(request, credentials)
 
-    async def _wrapped(self, content: bytes) -> bytes:
+    async def _wrapped(self, request: Request) -> bytes:
         """Return a JSON body in its envelope. Secrets get in here, after the evidence was taken."""
         assert self.connection.envelope is not None  # noqa: S101 - asked before
-        facts = {**await self.connection_facts(), "login": self._auth.login, "body": parsed(content)}
+        path = unquote(request.url.removeprefix(self._base).partition("?")[0])
+        call = {"body": parsed(request.content), "path": path}
+        facts = {**await self.connection_facts(), "login": self._auth.login, **call}
         return encode_json(self.connection.envelope(facts, self.tables), self.connection.decimals)
 
     async def _send(self, request: Request, credentials: dict[str, str]) -> HttpReply:
@@ -176,7 +182,8 @@ class Caller:
         if not call.query:
             return f"{self._base}{path}"
         query = query_text({name: value(facts, self.tables) for name, value in call.query.items()})
-        return f"{self._base}{path}{'&' if '?' in path else '?'}{query}"
+        address = f"{self._base}{path}"
+        return f"{address}{'&' if '?' in address else '?'}{query}"
 
     def _followed(self, url: str) -> str:
         """Return the absolute address of a link. It gets our credentials, so it must be our ERP's."""

@@ -133,7 +133,8 @@ class HttpClient:
 
     def _open_calls(self) -> Wire:
         if self._transport is not None:
-            return self._open_log_ins()
+            self._calls = self._log_ins or self._open_log_ins()
+            return self._calls
         from shared.erp.aiohttp_wire import AiohttpWire  # noqa: PLC0415 - see module docstring
 
         self._calls = AiohttpWire(self._timeouts, self._limits, self._tls)

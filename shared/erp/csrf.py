@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shared.domain.verdict import ReplyKind
 from shared.erp.auth import LoginFailed, accepted, refused
 from shared.erp.cookies import Cookies
-from shared.erp.reply import ReplyFacts, header_facts
+from shared.erp.reply import header_facts
 from shared.profiles.model import READING
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class CsrfGuard:
             token, failed = await self._fetched(credentials)
             if failed is not None:
                 return failed
-            reply = await self._send(request, {**credentials, **self._cookies.headers(), self._csrf.header: token})
+            reply = await self._send(
+                request, {**credentials, **self._cookies.headers(), self._csrf.header: token}
+            )
             self._keep(reply)
             if last or not await self._is_refused(reply):
                 return reply
@@ -66,7 +68,7 @@ class CsrfGuard:
             reply = await self._send(call, {**credentials, **self._cookies.headers()})
             if reply.kind is ReplyKind.ANSWERED and reply.status == UNAUTHORISED:
                 return "", reply
-            accepted(ReplyFacts(reply, self._desk.secrets.redacted), facts, self._desk, "CSRF token")
+            accepted(self._desk.seen(reply), facts, self._desk, "CSRF token")
             self._keep(reply)
             self._token = self._read(reply)
             return self._token, None
@@ -95,5 +97,5 @@ class CsrfGuard:
         if self._csrf.refused is None:
             said = header_facts(reply.headers).get(self._csrf.header.lower(), "")
             return reply.status == FORBIDDEN and said.lower() == REQUIRED
-        seen = ReplyFacts(reply, self._desk.secrets.redacted)
+        seen = self._desk.seen(reply)
         return self._csrf.refused.holds(seen.over(await self._desk.connection_facts()))

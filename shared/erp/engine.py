@@ -9,7 +9,7 @@ from shared.erp.caller import Caller
 from shared.erp.client import HttpClient
 from shared.erp.pulling import Puller
 from shared.erp.pushing import Pusher
-from shared.erp.reply import ReplyFacts, judged
+from shared.erp.reply import judged
 from shared.erp.secrets import Secrets
 from shared.errors import ConfigurationError, MappingError
 from shared.mapping import conversions
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from shared.domain.combine import Combine
     from shared.domain.message import Message, MessageKind, Progress
     from shared.erp.port import (
         Advance,
-        Erp,
         Exempt,
         Missing,
         PlannedPush,
@@ -128,12 +128,16 @@ class ProfileErp:
         """Tell whether the profile has a push for `kind` at all."""
         return self._pusher.pushes(kind)
 
+    def combines(self) -> Mapping[MessageKind, Combine]:
+        """Return what becomes of several messages of a kind that wait together."""
+        return {kind: push.combine for kind, push in self._profile.push.items() if push.combine}
+
     async def probe(self) -> str | None:
         """Return None when the ERP answers and accepts our credentials, else the reason in words."""
         caller, facts = self._caller, {"settings": self._caller.settings}
         try:
             http = await caller.send(caller.request(caller.connection.probe, facts))
-            seen = ReplyFacts(http, caller.secrets.redacted)
+            seen = caller.seen(http)
             decision = judged(seen, caller.connection.rules, facts, NO_TABLES, caller.now())
         except MappingError as error:
             return caller.secrets.redacted(str(error))

@@ -87,9 +87,7 @@ def ranged(paging: Paging, page: Page) -> Page:
     return replace(page, headers={"Range": f"{paging.unit}={page.offset}-{last}"})
 
 
-def _ends(
-    paging: Paging, page: Page, records: Sequence[Any], facts: dict[str, Any], tables: Tables
-) -> bool:
+def _ends(paging: Paging, page: Page, records: Sequence[Any], facts: dict[str, Any], tables: Tables) -> bool:
     total = _total(paging, facts, tables)
     if total is None:
         return len(records) < page.size

@@ -43,7 +43,7 @@ def certificate(pem: str) -> Certificate:
 
 
 def plain(pem: str) -> str:
-    """Return `pem` with its line breaks: environment variables often carry them as `\\n`."""
+    r"""Return `pem` with its line breaks: environment variables often carry them as `\n`."""
     return pem.replace("\\n", "\n")
 
 

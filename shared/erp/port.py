@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from datetime import datetime
 
+    from shared.domain.combine import Combine
     from shared.domain.message import Message, MessageKind, Progress
     from shared.domain.verdict import Decision
     from shared.domain.works_order import Json, WorksOrder
@@ -151,6 +152,10 @@ class Erp(Protocol):
 
     def pushes(self, kind: MessageKind) -> bool:
         """Tell whether the profile has a push for `kind` at all."""
+        ...
+
+    def combines(self) -> Mapping[MessageKind, Combine]:
+        """Return what becomes of several messages of a kind that wait together; kinds left out are told one by one."""
         ...
 
     async def probe(self) -> str | None:

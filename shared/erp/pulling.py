@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from shared.domain.verdict import Verdict
 from shared.erp.listing import Chunk, Listing
 from shared.erp.port import PulledPage, ReferenceValue, RejectedRecord, Sample
-from shared.erp.reply import ReplyFacts, judged
+from shared.erp.reply import judged
 from shared.errors import ConfigurationError, ErpUnavailable, MappingError
 from shared.mapping.conversions import instant, integer, rfc3339, text
 from shared.mapping.order_in import OrderReader
@@ -65,9 +65,7 @@ class Puller:
     async def samples(self, most: int) -> list[Sample]:
         """Return up to `most` records of the first page of released orders, raw beside mapped."""
         orders, separate = self._pull.orders, self._pull.operations
-        async for records, _last in self._pages(
-            orders.call, orders.paging, orders.records, {"since": None}
-        ):
+        async for records, _last in self._pages(orders.call, orders.paging, orders.records, {"since": None}):
             chosen = records[:most]
             found = await self._operations(separate, chosen) if separate else None
             return [self._sample(record, found) for record in chosen]
@@ -159,7 +157,7 @@ class Puller:
         facts = {"settings": self._caller.settings, "page": page.facts(), **scope}
         try:
             request = self._caller.request(call, facts, page.headers, page.url)
-            seen = ReplyFacts(await self._caller.send(request), self._caller.secrets.redacted)
+            seen = self._caller.seen(await self._caller.send(request))
             decision = judged(seen, self._caller.connection.rules, facts, self._tables, self._caller.now())
         except MappingError as error:
             raise ErpUnavailable(f"pull: {error}") from error

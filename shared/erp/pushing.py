@@ -7,11 +7,11 @@ outcome is unknown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from shared.domain.message import Progress
 from shared.domain.verdict import Decision, Reply, ReplyKind, Verdict, decide
@@ -19,7 +19,7 @@ from shared.erp.port import Advance, Exchange, Exempt, Missing, PlannedPush, Pre
 from shared.erp.reply import ReplyFacts, fitting, reply_of
 from shared.errors import MappingError
 from shared.mapping.body_out import message_facts, plain_json, values
-from shared.mapping.conversions import Tables, UnknownCode, decimal
+from shared.mapping.conversions import NO_TABLES, Tables, UnknownCode, decimal
 from shared.mapping.expressions import Expression
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ REFUSED = "refused"  # among the facts of a push: why it is parked before any ca
 DONE = Decision(Verdict.DONE, "done")
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(NamedTuple):
     """One call of a push: a step, or the look at its effect after it; `item` is the element of its `for_each`.
 
     `back_to`: number of the planned step to go on with once this one is done.
@@ -63,8 +62,7 @@ class PlannedStep:
         return self.placed.name if self.part == "send" else f"{self.placed.name}.{self.part}"
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A reply with the decision about it."""
 
     seen: ReplyFacts
@@ -79,6 +77,9 @@ class Pusher:
     def __init__(self, profile: Profile, caller: Caller) -> None:
         self._pushes = profile.push
         self._flows = profile.flows
+        self._always = {
+            kind: planned(flow, {}, NO_TABLES) for kind, flow in profile.flows.items() if not flow.repetitions
+        }
         self._codes = profile.codes
         self._caller = caller
 
@@ -109,7 +110,8 @@ class Pusher:
         for refusal in push.refuse:
             if refusal.when.holds(facts, tables):
                 return PlannedPush(message, [], {**facts, REFUSED: refusal.reason(facts, tables)})
-        return PlannedPush(message, planned(self._flows[message.kind], facts, tables), facts)
+        steps = self._always.get(message.kind)
+        return PlannedPush(message, steps or planned(self._flows[message.kind], facts, tables), facts)
 
     async def advance(self, push: PlannedPush, progress: Progress, attempts: int) -> Advance:
         """Do the step `progress` stands at, looking first where its outcome is unknown."""
@@ -120,7 +122,6 @@ class Pusher:
             return await run.advance()
         except MappingError as error:
             return run.stopped(_parked(self._caller.secrets.redacted(str(error))))
-
 
     def preview(self, push: PlannedPush, progress: Progress) -> Preview | None:
         """Return the call `advance` would make next, without making it; None = nothing is left to do.
@@ -150,7 +151,8 @@ class Run:
         if at >= len(self._steps):
             return Advance(DONE, Progress(len(self._steps), captured=self._progress.captured), finished=True)
         planned = self._steps[at]
-        self._progress = replace(self._progress, step=at)
+        if at != self._progress.step:
+            self._progress = replace(self._progress, step=at)
         if planned.part == "read_back" and planned.step.read_back:
             return await self._read_back(planned, planned.step.read_back)
         if planned.part == "find":
@@ -346,11 +348,12 @@ class Run:
         http = await caller.send(request)
         exchange = self._evidence(label, request, http, started, round((perf_counter() - ticks) * 1000))
         self._exchanges.append(exchange)
-        seen = ReplyFacts(http, caller.secrets.redacted)
-        rule = fitting(seen, (*rules, *caller.connection.rules), facts, self._tables)
+        seen = caller.seen(http)
+        shared = caller.connection.rules
+        rule = fitting(seen, (*rules, *shared) if rules else shared, facts, self._tables)
         decision = decide(reply_of(seen, rule, facts, self._tables, caller.now()), self._attempts)
         if rule is not None and rule.not_taken:
-            decision = replace(decision, look_first=False)
+            decision = decision._replace(look_first=False)
         clean = _redacted(decision, caller.secrets.redacted)
         return Judged(seen, clean, look=rule is not None and rule.look, stated=rule is not None)
 
@@ -401,7 +404,7 @@ def planned(flow: Flow, facts: Facts, tables: Tables) -> list[PlannedStep]:
         calls += _calls(flow.steps[number], item)
         back_to = flow.steps[number].back_to
         if back_to is not None:
-            calls[-1] = replace(calls[-1], back_to=begins[back_to])
+            calls[-1] = calls[-1]._replace(back_to=begins[back_to])
     return calls
 
 

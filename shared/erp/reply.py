@@ -12,36 +12,52 @@ from shared.domain.verdict import Decision, Reply, ReplyKind, Verdict, decide
 from shared.erp.pace import wait_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from shared.erp.client import HttpReply
     from shared.mapping.conversions import Raw, Tables
+    from shared.mapping.expressions import Expression
     from shared.profiles.model import Rule
 
     type Facts = dict[str, Any]
 
 EXCERPT = 300  # characters of a refusal that make a useful reason
 OK = range(200, 300)
+BOM = b"\xef\xbb\xbf"
 EXACT = json.JSONDecoder(parse_float=Decimal)
 
 
 class ReplyFacts:
-    """One reply as expressions see it, parsed only when somebody looks; `clean` cuts secrets out of its text."""
+    """One reply as expressions see it, parsed only when somebody looks.
 
-    def __init__(self, http: HttpReply, clean: Callable[[str], str]) -> None:
+    `clean` cuts secrets out of its text; `result` finds the answer in the body (None: it is the body).
+    """
+
+    def __init__(
+        self, http: HttpReply, clean: Callable[[str], str], result: Expression | None = None
+    ) -> None:
         self.http = http
         self._clean = clean
+        self._result = result
         self._facts: Facts | None = None
+        self._over: tuple[Facts, Facts] | None = None  # what it was laid over last, and what that made
 
     def over(self, facts: Facts) -> Facts:
         """Return `facts` with this reply beside them."""
+        if self._over is not None and self._over[0] is facts:
+            return self._over[1]
         if self._facts is None:
             self._facts = {
                 "status": self.http.status,
                 "headers": header_facts(self.http.headers),
                 "body": parsed(self.http.content),
             }
-        return {**facts, "reply": self._facts}
+            self._facts["result"] = (
+                self._result({"reply": self._facts}) if self._result else self._facts["body"]
+            )
+        scope = {**facts, "reply": self._facts}
+        self._over = facts, scope
+        return scope
 
     def excerpt(self) -> str:
         """Return the status and the beginning of what was said, in one line: cleaned before it is cut."""
@@ -68,7 +84,7 @@ def parsed(content: bytes) -> Raw:
     if not content:
         return None
     try:
-        return EXACT.decode(content.decode("utf-8-sig"))
+        return EXACT.decode(content.removeprefix(BOM).decode())
     except ValueError:
         return content.decode("utf-8", errors="replace")
 
@@ -79,11 +95,18 @@ def fitting(seen: ReplyFacts, rules: Iterable[Rule], facts: Facts, tables: Table
     if http.kind is not ReplyKind.ANSWERED or http.problem or http.instead:
         return None
     for rule in rules:
-        if rule.status and http.status not in rule.status:
+        if not speaks_of(rule.status, http.status):
             continue
         if rule.when is None or rule.when.holds(seen.over(facts), tables):
             return rule
     return None
+
+
+def speaks_of(stated: Sequence[int | str], status: int) -> bool:
+    """Tell whether a rule that states `stated` (409, "4xx") is about `status`; one that states none is about 2xx."""
+    if not stated:
+        return status in OK
+    return status in stated or f"{status // 100}xx" in stated
 
 
 def reply_of(seen: ReplyFacts, rule: Rule | None, facts: Facts, tables: Tables, now: datetime) -> Reply:

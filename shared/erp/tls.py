@@ -34,7 +34,7 @@ def showing(text: str) -> ssl.SSLContext:
 
 @contextmanager
 def _as_file(text: str) -> Iterator[str]:
-    """Lend `text` as a file, because ssl takes nothing else: in memory where the system can, else for a moment on disk."""
+    """Lend `text` as a file, because ssl takes nothing else: in memory where the system can, else briefly on disk."""
     if hasattr(os, "memfd_create"):
         handle = os.memfd_create("pem")
         try:

@@ -32,9 +32,7 @@ def message_facts(message: Message) -> dict[str, Any]:
     }
 
 
-def values(
-    parts: Iterable[Mapping[str, Value]], facts: dict[str, Any], tables: Tables
-) -> dict[str, Any]:
+def values(parts: Iterable[Mapping[str, Value]], facts: dict[str, Any], tables: Tables) -> dict[str, Any]:
     """Return the push's named values, each seeing those before it as `values`.
 
     Raises:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from html import unescape
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -36,6 +37,7 @@ SECONDS_PER_UNIT = {
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ISO_UNITS = {"d": Decimal(86400), "h": Decimal(3600), "m": Decimal(60), "s": Decimal(1)}
+_TAG = re.compile(r"<[^>]*>")
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/$")
 _COMPACT = re.compile(r"(\d{8})(\d{6})$")
 _ISO_DURATION = re.compile(
@@ -215,6 +217,12 @@ def replace(value: Raw, old: str, new: str) -> str | None:
     return None if plain is None else plain.replace(old, new)
 
 
+def plain_text(value: Raw) -> str | None:
+    """Return text without HTML: tags are blanks, entities what they stand for, several blanks one."""
+    marked = text(value)
+    return None if marked is None else " ".join(unescape(_TAG.sub(" ", marked)).split())
+
+
 def upper(value: Raw) -> str | None:
     """Return text in upper case."""
     plain = text(value)
@@ -378,7 +386,7 @@ def odata_datetimeoffset(value: Raw) -> str | None:
 
 
 def odata_date(value: Raw, zone: str | None = None) -> str | None:
-    """Return an instant as OData V2 writes it in JSON: `/Date(ms+0000)/`, or with a `zone` its local clock `/Date(ms)/`."""
+    """Return an instant as OData V2's JSON has it: `/Date(ms+0000)/`, or with a `zone` its local clock `/Date(ms)/`."""
     if value is None:
         return None
     if zone is None:
@@ -455,9 +463,7 @@ def _unit(unit: str) -> Decimal:
         raise MappingError(f"{unit!r} is not a unit of time; valid: {', '.join(SECONDS_PER_UNIT)}") from None
 
 
-def _translate(
-    tables: Mapping[str, Mapping[str, Any]], kind: str, value: Raw, other: tuple[Raw, ...]
-) -> Raw:
+def _translate(tables: Mapping[str, Mapping[str, Any]], kind: str, value: Raw, other: tuple[Raw, ...]) -> Raw:
     plain = text(value)
     if plain is None or plain == "":
         return other[0] if other else None
@@ -513,6 +519,7 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "concat": Conversion(concat, 1, 20),
     "quoted": Conversion(quoted, 1, 1),
     "replace": Conversion(replace, 3, 3),
+    "plain_text": Conversion(plain_text, 1, 1),
     "upper": Conversion(upper, 1, 1),
     "lower": Conversion(lower, 1, 1),
     "split": Conversion(split, 2, 2),

@@ -101,8 +101,8 @@ class Reads(NamedTuple):
 class Value:
     """A literal or nested structure in which texts may be expressions (`=`) or templates (`~`).
 
-    A mark alone is itself. An object's key that ends in `?` is left out where its value is null. `{for_each: list, make: value}` is a list,
-    `{as_json: value}` is text.
+    A mark alone is itself. An object's key that ends in `?` is left out where its value is null.
+    `{for_each: list, make: value}` is a list, `{as_json: value}` is text.
     """
 
     __slots__ = ("_build", "expressions", "source")

@@ -13,13 +13,14 @@ Three kinds of text:
 The facts in scope (a wrong name is refused when the profile is loaded):
 
 - everywhere: `settings` (secret ones only under `connection`);
-- in `connection`: `login` (what the log-in or token call gave), `reply` (its reply), `body` in `envelope`;
+- in `connection`: `login` (what the log-in or token call gave), `reply` (its reply), `body` and `path` in `envelope`;
 - in `pull` calls: `since` (watermark minus overlap, null at first), `page` (`size`, `number` from 1,
   `offset`, `cursor`), and `keys` in `pull.operations`; in `records`, `next`, `total`: also `reply`;
 - in `map`, `key`, `after`, `number`, `state.value` and `watermark.value`: the record itself;
 - in `push`, `groups` and `finds`: `message` (`id`, `kind`, `sequence`, `operation_id` and its body), `order`,
   `operation`, `values`, `captured`, `item` (inside `for_each`), `given` (inside a group: its `with`); in rules,
-  `capture`, `found`, `verified`, `compare` and `expect`: also `reply` (`status`, `headers` in lower case, `body`).
+  `capture`, `found`, `verified`, `compare` and `expect`: also `reply` (`status`, `headers` in
+  lower case, `body`, `result`).
 
 Durations are seconds. Unknown keys are refused.
 """
@@ -96,10 +97,10 @@ Name = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$")]
 
 
 class Part(BaseModel):
-    """A part of a profile: frozen, and strict about its keys. `short_form`: the schema of a text that stands for it."""
+    """A part of a profile: frozen, strict about its keys. `short_forms`: the schemas of shorter ways to write it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-    short_form: ClassVar[dict[str, Any] | None] = None
+    short_forms: ClassVar[tuple[dict[str, Any], ...]] = ()
 
     @classmethod
     def spelt_out(cls, short: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Raw) -> Raw:
-        if isinstance(data, str) and cls.short_form:
+        if isinstance(data, str) and cls.short_forms:
             data = cls.spelt_out(data)
         elif isinstance(data, dict):
             data = cls.normal(data)
@@ -138,9 +139,9 @@ class Part(BaseModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Publish the short form beside the long one."""
+        """Publish the short forms beside the long one."""
         whole = handler(schema)
-        return {"anyOf": [cls.short_form, whole]} if cls.short_form else whole
+        return {"anyOf": [*cls.short_forms, whole]} if cls.short_forms else whole
 
 
 def _key_error(template: LiteralString, key: str, **words: str) -> PydanticCustomError:
@@ -167,11 +168,22 @@ class Setting(Part):
 class Call(Part):
     """One HTTP request, or in short its method and path: `GET /orders/{order.number}`.
 
-    A method in small letters may stand for `method` and `path`: `{put: /orders/{order.number}, body: ...}`. `path` joins `connection.base_url`; null query values and headers are left out. `reads`: a POST that changes
-    nothing, such as a query.
+    A method in small letters may stand for `method` and `path`: `{put: /orders/{order.number}, body: ...}`. `path`
+    joins `connection.base_url`; null query values and headers are left out. `reads`: a POST that changes nothing,
+    such as a query.
     """
 
-    short_form = {"type": "string", "pattern": f"^({'|'.join(METHODS)}) \\S"}
+    short_forms = (
+        {"type": "string", "pattern": f"^({'|'.join(METHODS)}) \\S"},
+        {
+            "type": "object",
+            "properties": {"query": {}, "headers": {}, "body": {}, "form": {}, "reads": {}},
+            "patternProperties": {f"^({'|'.join(METHODS).lower()})$": {"type": "string"}},
+            "additionalProperties": False,
+            "minProperties": 1,
+            "not": {"required": ["path"]},
+        },
+    )
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "POST"
     path: Template
@@ -207,13 +219,15 @@ class Call(Part):
 class Rule(Part):
     """What a reply means where its status alone lies. The first rule that fits counts, else the status.
 
+    A rule without `status` is about 2xx: what an error says is looked at only where the rule means errors.
+
     `look`: ask the step's `find` at once; only where that finds nothing does the verdict stand. For ERPs that
     refuse with the same words what is already done and what cannot be done. `after`: seconds to wait, or the
     instant to come back at (the end of a closed period, say), for the verdicts `retry` and `halt`. `not_taken`: such
     a reply, even a 5xx, says that nothing was taken: no look before the step is sent again.
     """
 
-    status: tuple[int, ...] = ()  # empty: any status
+    status: tuple[int | Literal["2xx", "3xx", "4xx", "5xx"], ...] = ()  # empty: 2xx
     when: Expression | None = None
     verdict: Verdict
     reason: Template
@@ -399,7 +413,8 @@ class Connection(Part):
     """How to talk to the ERP. `rules` hold for every call, after the step's own.
 
     `certificate`: PEM text with our certificate and its key, shown to the ERP (mutual TLS). `envelope`: what every
-    call's JSON body is wrapped in (JSON-RPC, say); there the call's own body is `body`, and secrets may be used.
+    call's JSON body is wrapped in (JSON-RPC, say); there the call's own body is `body`, its path after the base is
+    `path`, and secrets may be used. `result`: what of a reply is the answer, as `reply.result` everywhere.
     """
 
     base_url: Template
@@ -408,6 +423,7 @@ class Connection(Part):
     csrf: Csrf | None = None
     certificate: Value | None = None
     envelope: Value | None = None
+    result: Expression | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     decimals: Literal["text", "number"] = "text"  # how Decimal values are written in JSON bodies
@@ -459,8 +475,10 @@ class KeysetPaging(Part):
 
 
 class Overlapping(Part):
-    """Pages by place. Each begins `reread` records before the last one's end; where none of those is met again,
-    records have moved away before them, and reading goes on further back.
+    """Pages by place.
+
+    Each begins `reread` records before the last one's end; where none of those is met again, records have moved away
+    before them, and reading goes on further back.
     """
 
     reread: int = Field(default=5, ge=0)
@@ -759,7 +777,15 @@ class Use(Part):
     before those of the last one; `capture` adds to what it captures, over its reply and what was `captured` so far.
     """
 
-    short_form = {"type": "string", "description": "the name of a group"}
+    short_forms = (
+        {"type": "string", "description": "the name of a group"},
+        {
+            "type": "object",
+            "description": "one key is the name of a group, its value what the group is given",
+            "not": {"anyOf": [{"required": [key]} for key in ("call", "for_each", "use", "with")]},
+            "minProperties": 1,
+        },
+    )
 
     use: Name
     when: Expression | None = None
@@ -795,9 +821,9 @@ def _kind_of_step(part: Raw) -> str:
     return "step" if isinstance(part, dict) and not part.keys().isdisjoint(STEP_ONLY) else "use"
 
 
-StepOrUse = Annotated[
-    Annotated[Step, Tag("step")] | Annotated[Use, Tag("use")], Discriminator(_kind_of_step)
-]
+StepOrUse = Annotated[Annotated[Step, Tag("step")] | Annotated[Use, Tag("use")], Discriminator(_kind_of_step)]
+
+
 class ForEach(Part):
     """Steps repeated for every element of a list known before the first call; the element is `item`."""
 
@@ -823,7 +849,8 @@ class Push(Part):
 
     `values` are worked out before the first call; only there may `link`, `lookup` and `need` be used: what
     they miss holds the message before anything has reached the ERP. `needs`: kinds whose steps come first, their
-    `when`s telling what is still to be done. `refuse`: what is parked at once. `combine`: what becomes of several such messages that wait.
+    `when`s telling what is still to be done. `refuse`: what is parked at once. `combine`: what becomes of several
+    such messages that wait.
     """
 
     exempt: str | None = None
@@ -855,15 +882,18 @@ class Profile(Part):
     connection: Connection
     pull: Pull
     finds: dict[Name, Find] = {}  # for steps that say `find: <name>`
-    groups: dict[Name, Annotated[tuple[AnyStep, ...], Field(min_length=1)]] = {}  # for steps that say `use: <name>`
+    groups: dict[
+        Name, Annotated[tuple[AnyStep, ...], Field(min_length=1)]
+    ] = {}  # for steps that say `use: <name>`
     push: dict[MessageKind, Push]
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         missing = [kind.value for kind in MessageKind if kind not in self.push]
         if missing:
-            raise ValueError(
-                f'push: {", ".join(missing)} neither pushed nor exempt; give `steps` or `exempt: "<why>"`'
+            problem = f'{", ".join(missing)} neither pushed nor exempt; give `steps` or `exempt: "<why>"`'
+            raise PydanticCustomError(
+                "whole", "{problem}", {"path": ("push", missing[0]), "problem": problem}
             )
         check_scopes(self)
         self.flows  # noqa: B018 - worked out now, so that a wrong name is refused at load

@@ -25,7 +25,7 @@ PULL = frozenset({"settings", "since", "page", "keys"})
 CONNECTION = frozenset({"settings", "login"})
 READS_REPLY = frozenset(
     {"rules", "capture", "found", "expect", "records", "next", "total", "verified", "compare"}
-    | {"rate_headers", "refused", "lasts"}
+    | {"rate_headers", "refused", "lasts", "result"}
 )
 READS_RECORD = frozenset({"map", "key", "after", "order_key", "number", "state"})
 
@@ -57,7 +57,7 @@ def _scope(path: Path) -> frozenset[str]:
     names = [part for part in path if isinstance(part, str)]
     reply = frozenset({"reply"} if READS_REPLY.intersection(names) else ())
     if names[0] == "connection":
-        return CONNECTION | (frozenset({"body"}) if names[1] == "envelope" else reply)
+        return CONNECTION | (frozenset({"body", "path"}) if names[1] == "envelope" else reply)
     if names[0] == "pull":
         return frozenset() if _reads_record(names) else PULL | reply
     if names[0] == "groups":

@@ -104,6 +104,10 @@ class PlainErp:
         """Return what was counted: orders, overlaps, duplicates, calls, writes, refused."""
         return self._ask("GET", "/__report")
 
+    def writes(self):
+        """Return how many writes were counted: what may be asked often, while the report costs the ERP time."""
+        return self._ask("GET", "/__writes")["writes"]
+
     def order(self, number):
         """Return one order as the ERP shows it: record, state of each operation, totals."""
         return self._ask("GET", f"/orders/{number}")

@@ -169,6 +169,7 @@ class Erp:
             "POST /__faults": self.set_faults,
             "POST /__orders": self.plan,
             "POST /__reset": self.reset,
+            "GET /__writes": lambda _: {"writes": self.books.writes},
             "GET /__report": lambda _: self.books.report() | {"overlaps": self.overlaps, "calls": self.calls},
         }
         action = actions.get(f"{method} {path}")

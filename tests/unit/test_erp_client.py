@@ -49,8 +49,8 @@ async def serving(*answers, then_close=False):
 
 
 @asynccontextmanager
-async def client_of(reply=5.0, **limits):
-    client = HttpClient(Timeouts(connect=2, reply=reply), Limits(**limits))
+async def client_of(reply=5.0, tls=None, **limits):
+    client = HttpClient(Timeouts(connect=2, reply=reply), Limits(**limits), tls=tls)
     try:
         yield client
     finally:
@@ -135,10 +135,8 @@ async def test_a_certificate_of_our_own_is_asked_for_once():
         asked.append(1)
         return ssl.create_default_context()
 
-    client = HttpClient(Timeouts(), Limits(), tls=tls)
-    async with serving(*[answer(b"{}")] * 3) as url:
+    async with serving(*[answer(b"{}")] * 3) as url, client_of(tls=tls) as client:
         await asyncio.gather(*(client.send(Request("GET", url, {})) for _ in range(3)))
-    await client.close()
     assert asked == [1]
 
 

@@ -1,9 +1,15 @@
 """Pages, watermarks and records that cannot be read."""
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import httpx
 import pytest
 
-from shared.errors import ErpUnavailable
+from shared.erp.port import ReferenceValue
+from shared.erp.pulling import Marks
+from shared.errors import ConfigurationError, ErpUnavailable
+from shared.profiles.model import Watermark
 from tests.unit.erp_at_hand import OPERATION, erp_of, order_record, profile_source
 
 
@@ -111,11 +117,11 @@ async def test_only_the_last_page_moves_the_watermark_of_an_unsorted_listing():
     paging = {"kind": "offset"}, {"offset": "=page.offset"}
     unsorted = listing(*paging, records="=reply.body.rows")
     marks = [page.watermark async for page in erp_of(unsorted, by_offset).pull(None)]
-    assert marks == [None, None, "2026-11-23T09:00:00Z"]
+    assert marks == [None] * 4 + ["2026-11-23T09:00:00Z"]
     watermark = {"value": "=at", "ascending": True}
     ascending = listing(*paging, records="=reply.body.rows", watermark=watermark)
     marks = [page.watermark async for page in erp_of(ascending, by_offset).pull(None)]
-    assert marks == ["2026-11-23T09:00:00Z"] * 3
+    assert marks == ["2026-11-23T09:00:00Z"] * 5
 
 
 async def test_operations_may_come_in_a_call_of_their_own():
@@ -158,3 +164,98 @@ async def test_an_erp_that_does_not_answer_a_list_is_unavailable(answer, complai
 async def test_open_orders():
     erp = erp_of(profile_source(), lambda _request: httpx.Response(200, json=["A", "B"]))
     assert [numbers async for numbers in erp.open_orders()] == [["A", "B"]]
+
+
+def since_of(watermark, since):
+    marks = Marks(Watermark.model_validate({"value": "=at"} | watermark), {}, dict)
+    return marks.since(since)
+
+
+@pytest.mark.parametrize(
+    ("watermark", "since", "asked"),
+    [
+        ({}, "2026-11-23T10:00:00Z", "2026-11-23T09:58:59Z"),
+        ({"overlap": 0, "resolution": 0}, "2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z"),
+        ({"overlap": 0, "resolution": 86400}, "2026-11-23T10:00:00Z", "2026-11-22T10:00:00Z"),
+        ({"kind": "integer"}, "500", "500"),
+        ({"kind": "integer", "overlap": 20}, "500", "480"),
+        ({"kind": "text"}, "00AB", "00AB"),
+        ({}, None, None),
+        # Berlin's clocks go back at 01:00 UTC on 25 October 2026: 02:30 there is told twice.
+        (
+            {"zone": "Europe/Berlin", "overlap": 0, "resolution": 0},
+            "2026-10-25T00:30:00Z",
+            "2026-10-24T23:30:00Z",
+        ),
+        (
+            {"zone": "Europe/Berlin", "overlap": 0, "resolution": 0},
+            "2026-10-25T02:30:00Z",
+            "2026-10-25T02:30:00Z",
+        ),
+        (
+            {"zone": "Europe/Berlin", "overlap": 0, "resolution": 0},
+            "2026-03-29T01:30:00Z",
+            "2026-03-29T01:30:00Z",
+        ),
+    ],
+)
+def test_where_the_next_pull_begins(watermark, since, asked):
+    assert since_of(watermark, since) == asked
+
+
+@pytest.mark.parametrize("minutes", range(0, 180, 7))
+def test_no_change_is_hidden_by_clocks_that_go_back(minutes):
+    """An ERP that stamps and filters by its local clock: whatever it wrote after a mark is asked for again."""
+    zone = ZoneInfo("Europe/Berlin")
+    mark = datetime(2026, 10, 24, 23, 30, tzinfo=UTC) + timedelta(minutes=minutes)
+    watermark = {"zone": "Europe/Berlin", "overlap": 0, "resolution": 0}
+    asked = datetime.fromisoformat(since_of(watermark, mark.isoformat()))
+    local = asked.astimezone(zone).replace(tzinfo=None)
+    for later in range(0, 180, 5):
+        written = (mark + timedelta(minutes=later)).astimezone(zone).replace(tzinfo=None)
+        assert written >= local
+
+
+@pytest.mark.parametrize(
+    ("watermark", "complaint"),
+    [
+        ({"kind": "integer", "zone": "UTC"}, "`zone` is for instants, not for integer"),
+        ({"kind": "text", "overlap": 5}, "text cannot be set back"),
+    ],
+)
+def test_a_watermark_fits_its_kind(watermark, complaint):
+    source = profile_source()
+    source["pull"]["orders"]["watermark"] = {"value": "=at"} | watermark
+    with pytest.raises(ConfigurationError, match=complaint):
+        erp_of(source, None)
+
+
+async def test_reference_data_is_listed_by_kind():
+    source = profile_source()
+    source["pull"]["reference"] = {
+        "part": {
+            "call": "GET /parts",
+            "records": "=reply.body",
+            "map": {"code": "=no", "name": "=name", "unit": "=unit"},
+        }
+    }
+    rows = [{"no": "P1", "name": "Bracket", "unit": "pcs"}, {"no": None}, {"no": 7}]
+    erp = erp_of(source, lambda _request: httpx.Response(200, json=rows))
+    assert erp.reference_kinds() == ["part"]
+    (values,) = [page async for page in erp.reference("part")]
+    assert values == [ReferenceValue("part", "P1", "Bracket", "pcs"), ReferenceValue("part", "7")]
+    with pytest.raises(ConfigurationError, match="cannot list 'unit'; it can list: part"):
+        [page async for page in erp.reference("unit")]
+
+
+async def test_a_record_without_a_required_field_is_rejected_and_an_optional_one_may_be_null_or_absent():
+    records = [
+        order_record("WO-1", unit_name=None),
+        order_record("WO-2", part=None),
+        order_record("WO-3", part=""),
+    ]
+    source = profile_source()
+    source["pull"]["orders"]["map"] |= {"part_name": "=unit_name", "due_at": "=no_such_field"}
+    (page,), _ = await pages_of(source, records)
+    assert [(order.number, order.part_name, order.due_at) for order in page.orders] == [("WO-1", "", None)]
+    assert [rejected.reason for rejected in page.rejected] == ["part: missing ('=part' finds nothing)"] * 2

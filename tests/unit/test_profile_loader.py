@@ -55,7 +55,7 @@ def line_of(text):
 )
 def test_a_mistake_is_found_where_it_is(old, new, where, complaint):
     problem = refused(old, new)
-    assert problem.startswith(f"plain.yaml:{line_of(old)}: ") or where.startswith("push.time"), problem
+    assert problem.startswith(f"plain.yaml:{line_of(old)}:") or where.startswith("push.time"), problem
     assert complaint in problem, problem
     assert where.replace(".step.", ".").split(".0")[0] in problem, problem
 
@@ -75,7 +75,7 @@ def test_resending_needs_a_reason():
 
 def test_a_key_given_twice_is_refused():
     problem = refused("version: 1", "version: 1\nversion: 2")
-    assert problem == "plain.yaml:4: key 'version' is given twice"
+    assert problem == "plain.yaml:4:1: key 'version' is given twice"
 
 
 def test_yaml_text_stays_text():
@@ -87,5 +87,5 @@ def test_yaml_text_stays_text():
 
 
 def test_an_unknown_profile_names_the_known_ones():
-    with pytest.raises(ConfigurationError, match="one of: tryton"):
+    with pytest.raises(ConfigurationError, match=r"one of: .*tryton"):
         load_profile("trytn")
