@@ -118,6 +118,18 @@ async def test_small_pages_read_the_same(server, erp):
     assert await orders_of(erp) == everything
 
 
+async def test_reference_data_is_listed(server, erp):
+    assert set(erp.reference_kinds()) == {"part", "operation", "work_centre", "unit"}
+    listed = {
+        kind: {value.code: value async for page in erp.reference(kind) for value in page}
+        for kind in erp.reference_kinds()
+    }
+    assert (listed["part"]["P-00011"].name, listed["part"]["P-00011"].unit) == ("Bracket", "u")
+    assert {"Cut to length", "Mill", "Drill", "Wash"} <= set(listed["operation"])
+    assert {"Saw 1", "Mill 1"} <= set(listed["work_centre"])
+    assert "u" in listed["unit"]
+
+
 SERIAL_ORDERS = {False: "WO-00005", True: "WO-00010"}
 PLAIN_ORDERS = {False: "WO-00001", True: "WO-00006"}
 

@@ -31,5 +31,7 @@ def test_every_kind_of_message_is_pushed_or_exempt(name):
 
 
 def test_every_step_with_an_effect_can_be_found_or_repeated(name):
-    parking = [placed.name for placed in every_step(load_profile(name)) if placed.step.unknown_policy == "park"]
+    parking = [
+        placed.name for placed in every_step(load_profile(name)) if placed.step.unknown_policy == "park"
+    ]
     assert parking == []

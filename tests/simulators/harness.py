@@ -187,7 +187,7 @@ class Simulator:
         fault = self._next_fault(line)
         order = self.order_of(scope["method"], scope["path"], body) if scope["method"] != "GET" else ""
         with self._written(order):
-            await self._answer(scope, body, send, fault)
+            await self._answer({**scope, "caller_gave_up": _until_gone(receive)}, body, send, fault)
 
     async def _answer(self, scope, body, send, fault):
         if fault.startswith("status:"):
@@ -196,8 +196,10 @@ class Simulator:
         replies = []
         if not fault.endswith("before_effect"):
             await self.app(scope, _replayed(body), _collected(replies))
-        if self.latency_ms or fault.startswith("hang"):
-            await asyncio.sleep(HANG_SECONDS if fault.startswith("hang") else self.latency_ms / 1000)
+        if fault.startswith("hang"):
+            await scope["caller_gave_up"]()
+        elif self.latency_ms:
+            await asyncio.sleep(self.latency_ms / 1000)
         if fault:
             send.__self__.transport.abort()  # uvicorn's cycle of this request: the only way to end it without a reply
             return
@@ -285,6 +287,16 @@ async def _whole(receive):
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     return b"".join(parts)
+
+
+def _until_gone(receive):
+    async def gone():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANG_SECONDS):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+
+    return gone
 
 
 def _replayed(body):

@@ -322,6 +322,39 @@ def test_output_on_a_finished_operation_asks_nobody_and_is_refused(erp, http):
     enter(http, number, runTime=1)  # time alone is taken
 
 
+def test_an_extension_may_let_late_output_in(http, erp):
+    erp.books.late_output = True
+    number = erp.release(planned())
+    enter(http, number, outputQuantity=5, finished=True)
+    post(http)
+    enter(http, number, outputQuantity=1, finished=True)
+    post(http)
+    turn = erp.booked(number).operation("10")
+    assert (turn.good, turn.state) == (6, "completed")
+
+
+def test_an_entry_with_a_serial_number_is_not_applied_to_by_its_number(erp, http):
+    number = erp.release(planned(serials=True))
+    enter(http, number, "20", outputQuantity=1, serialNo="S1")
+    post(http)
+    (entry,) = http.get("/itemLedgerEntries").json()["value"]
+    back = line(number, "20", outputQuantity=-1, serialNo="S1", appliesToEntry=entry["entryNo"])
+    assert code(http.post("/itemJournalLines", json=back)) == (400, "Application_DialogException")
+    enter(http, number, "20", outputQuantity=-1, serialNo="S1")
+    post(http)
+    assert erp.booked(number).good == 0
+
+
+def test_master_data_can_be_read(erp, http):
+    erp.release(planned())
+    items, centres, units = (
+        http.get(f"/{name}").json()["value"] for name in ("items", "workCenters", "unitsOfMeasure")
+    )
+    assert [(item["no"], item["baseUnitOfMeasure"]) for item in items] == [("BOLT", "PCS")]
+    assert {centre["no"] for centre in centres} == {"LATHE", "PACKING"}
+    assert [unit["code"] for unit in units] == ["PCS"]
+
+
 # -- posting ------------------------------------------------------------------------------------------------------
 
 
@@ -527,7 +560,15 @@ def test_a_change_needs_the_etag_it_was_read_with(erp, http):
     assert http.patch(where, json=body, headers={"If-Match": "*"}).status_code == 200
 
 
-def test_an_operation_is_finished_by_posting_only(erp, http):
+def test_the_action_finishes_an_operation_and_finds_it_finished(erp, http):
+    number = erp.release(planned())
+    turn, _ = routing_of(http, number)
+    where = f"/prodOrderRoutingLines({turn['id']})/Microsoft.NAV.finish"
+    assert [http.post(where, json={}).status_code for _ in range(2)] == [204, 204]
+    assert erp.booked(number).operation("10").state == "completed"
+
+
+def test_an_operation_is_not_finished_by_changing_its_status(erp, http):
     number = erp.release(planned())
     turn, _ = routing_of(http, number)
     where = f"/prodOrderRoutingLines({turn['id']})"

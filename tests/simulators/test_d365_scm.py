@@ -130,6 +130,14 @@ def test_what_was_posted_can_be_read_back(erp, http):
     assert header["EndedDate"] == "1900-01-01T12:00:00Z"
 
 
+def test_the_unit_stands_on_the_released_product(erp, http):
+    erp.release(planned())
+    (read,) = orders(http, **{"$expand": "ReleasedProductV2"})
+    assert read["ReleasedProductV2"]["InventoryUnitSymbol"] == "pcs"
+    (product,) = http.get("/data/ReleasedProductsV2", params={"cross-company": "true"}).json()["value"]
+    assert (product["ItemNumber"], product["InventoryUnitSymbol"]) == ("D0001", "pcs")
+
+
 def test_the_list_comes_in_pages(erp, http):
     numbers = [erp.release(planned()) for _ in range(5)]
     preferring = {"Prefer": "odata.maxpagesize=2"}

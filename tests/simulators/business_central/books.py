@@ -16,11 +16,16 @@ TEMPLATE, BATCH = "OUTPUT", "DEFAULT"
 
 
 class Books:
-    """One company's tables."""
+    """One company's tables.
 
-    def __init__(self):
+    `late_output`: an extension lets web services enter output on finished operations without asking.
+    """
+
+    def __init__(self, *, late_output=False):
+        self.late_output = late_output
         self.items = Table("Item", ("No.",))
         self.work_centres = Table("Work Center", ("No.",))
+        self.units = Table("Unit of Measure", ("Code",))
         self.scrap_codes = Table("Scrap", ("Code",))
         self.orders = Table("Production Order", ("Status", "No."))
         self.lines = Table("Prod. Order Line", ("Status", "Prod. Order No.", "Line No."))
@@ -133,10 +138,13 @@ class Books:
         return [(name, table) for name, table in vars(self).items() if isinstance(table, Table)]
 
     def _master_data(self, planned):
+        if not self.units.find(code=planned.unit.upper()):
+            self.units.insert({"Code": planned.unit.upper(), "Description": planned.unit.title()})
         if not self.items.find(number=planned.part):
             self.items.insert(
                 {
                     "No.": planned.part,
+                    "Description": planned.part.title(),
                     "Blocked": False,
                     "Base Unit of Measure": planned.unit.upper(),
                     "Serial Tracking": planned.serials,

@@ -273,6 +273,19 @@ def api_pages(books):
         "itemLedgerEntries": page(
             "itemLedgerEntry", books.ledger, (*SYSTEM, *LEDGER), api_name, ("SystemId",)
         ),
+        "items": page(
+            "item",
+            books.items,
+            (*SYSTEM, "No.", "Description", "Base Unit of Measure"),
+            api_name,
+            ("SystemId",),
+        ),
+        "workCenters": page(
+            "workCenter", books.work_centres, (*SYSTEM, "No.", "Name"), api_name, ("SystemId",)
+        ),
+        "unitsOfMeasure": page(
+            "unitOfMeasure", books.units, (*SYSTEM, "Code", "Description"), api_name, ("SystemId",)
+        ),
         "scrapCodes": page(
             "scrapCode", books.scrap_codes, (*SYSTEM, "Code", "Description"), api_name, ("SystemId",)
         ),

@@ -272,7 +272,9 @@ def _output_quantity(books, row):
     routing = books.routing.find(
         status="Released", prod_order=row["Order No."], operation=row["Operation No."]
     )
-    if routing and row["Output Quantity"] and routing["Routing Status"] == "Finished":
+    if books.late_output or not routing or not row["Output Quantity"]:
+        return
+    if routing["Routing Status"] == "Finished":
         raise AlError(
             "Application_CallbackNotAllowed",
             "Microsoft Dynamics 365 Business Central Server attempted to issue a client callback to show a "
@@ -301,6 +303,11 @@ def _applies_to(books, row):
     if row["Applies-to Entry"]:
         found = books.ledger.find(entry=row["Applies-to Entry"])
         _related(books.ledger, "Applies-to Entry", row["Applies-to Entry"], found)
+        if found["Serial No."] or found["Lot No."]:
+            raise AlError(
+                "Application_DialogException",
+                "Use the Item Tracking Lines window to apply what has a serial or lot number to an entry.",
+            )
 
 
 VALIDATED = {

@@ -39,12 +39,13 @@ ONE_FIELD_OR = Limits(frozenset({"in"}), or_across_fields=False)
 class BusinessCentral(Simulator):
     """One environment with one company.
 
-    `requests_in_window`: how many requests the caller may make in five minutes before 429.
+    `requests_in_window`: how many requests the caller may make in five minutes before 429. `late_output`: the extension
+    lets output be entered on a finished operation without asking.
     """
 
-    def __init__(self, page_size=20_000, requests_in_window=6_000):
+    def __init__(self, page_size=20_000, requests_in_window=6_000, *, late_output=False):
         super().__init__()
-        self.books = Books()
+        self.books = Books(late_output=late_output)
         self.entra = Entra(lambda: SCOPE)
         self.environment = "production"
         self.company_id = str(uuid.uuid4())

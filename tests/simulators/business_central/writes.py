@@ -36,7 +36,7 @@ def modify(books, page, row, body):
     return row
 
 
-def _set_routing_status(books, row, status):
+def _set_routing_status(books, row, status, *, asks=True):
     """Change an operation's status as its page would; to finish one asks the user, and nobody is there."""
     before = row["Routing Status"]
     if status not in STATUSES:
@@ -47,7 +47,7 @@ def _set_routing_status(books, row, status):
         raise _refused("A Finished Prod. Order Routing Line can not be inserted, modified, or deleted.")
     if before == "Finished" != status:
         raise _refused(f"You cannot change the Routing Status from Finished to {status}.")
-    if status == "Finished" != before:
+    if asks and status == "Finished" != before:
         raise _refused("")
     row["Routing Status"] = status
     books.routing.modify(row)
@@ -65,6 +65,7 @@ def act(books, page, row, name, body):
     actions = {
         ("Item Journal Batch", "post"): _post_batch,
         ("Production Order", "finish"): _finish,
+        ("Prod. Order Routing Line", "finish"): _finish_operation,
         ("Item Ledger Entry", "reverse"): _reverse_item,
         ("Capacity Ledger Entry", "reverse"): _reverse_capacity,
     }
@@ -89,6 +90,12 @@ def _post_batch(books, row, body):
 def _finish(books, row, body):
     day = body.get("postingDate")
     books.finish(row["No."], date.fromisoformat(day) if day else None)
+
+
+def _finish_operation(books, row, _):
+    """The action hides the page's question; what else the field's trigger checks stays."""
+    if row["Routing Status"] != "Finished":
+        _set_routing_status(books, row, "Finished", asks=False)
 
 
 def _reverse_item(books, row, _):

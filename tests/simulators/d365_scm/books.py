@@ -52,6 +52,7 @@ class Order:
     operations: list[Operation]
     serials: bool
     batch: bool
+    unit: str = ""
     status: str = "Created"
     started_quantity: Decimal = ZERO
     ended_job: bool = False

@@ -26,11 +26,15 @@ class Entities:
             ("dataAreaId", "ProductionOrderNumber", "OperationNumber", "OperationPriority"),
             OPERATION_TYPES,
         )
+        self.products = EntityType(f"{SPACE}.ReleasedProductV2", ("dataAreaId", "ItemNumber"), PRODUCT_TYPES)
         self.headers = EntityType(
             f"{SPACE}.ProductionOrderHeader",
             ("dataAreaId", "ProductionOrderNumber"),
             HEADER_TYPES,
-            {"ProdutionOrderRouteOperations": (self.operations, self._operations_of)},
+            {
+                "ProdutionOrderRouteOperations": (self.operations, self._operations_of),
+                "ReleasedProductV2": (self.products, self._product_of),
+            },
         )
         self.reports = EntityType(
             f"{SPACE}.ReportAsFinishedProductionJournalEntry",
@@ -45,6 +49,7 @@ class Entities:
         self.sets = {
             "ProductionOrderHeaders": (self.headers, self.header_rows),
             "ProductionOrderRouteOperations": (self.operations, self.operation_rows),
+            "ReleasedProductsV2": (self.products, self.product_rows),
             "ReportAsFinishedProductionJournalEntries": (self.reports, self.report_rows),
             "RouteCardProductionJournalEntries": (self.cards, self.card_rows),
         }
@@ -66,6 +71,14 @@ class Entities:
     def card_rows(self):
         """Return the posted lines of all route card journals."""
         return [_card(order, card) for order in self.books.orders.values() for card in order.cards]
+
+    def product_rows(self):
+        """Return the released product of every order, each once."""
+        orders = {(order.company, order.item): order for order in self.books.orders.values()}
+        return [_product(order) for order in orders.values()]
+
+    def _product_of(self, header):
+        return _product(self.books.orders[header["dataAreaId"], header["ProductionOrderNumber"]])
 
     def _operations_of(self, header):
         order = self.books.orders[header["dataAreaId"], header["ProductionOrderNumber"]]
@@ -110,6 +123,12 @@ OPERATION_TYPES = {
     "EstimatedOperationQuantity": "Edm.Decimal",
     "IsOperationStarted": NO_OR_YES,
     "IsOperationCompleted": NO_OR_YES,
+}
+PRODUCT_TYPES = {
+    "dataAreaId": "Edm.String",
+    "ItemNumber": "Edm.String",
+    "SearchName": "Edm.String",
+    "InventoryUnitSymbol": "Edm.String",
 }
 REPORT_TYPES = {
     "dataAreaId": "Edm.String",
@@ -171,6 +190,15 @@ def _header(order):
         "ProductSerialNumber": "",
         "ProductionSiteId": "1",
         "ProductionWarehouseId": "11",
+    }
+
+
+def _product(order):
+    return {
+        "dataAreaId": order.company,
+        "ItemNumber": order.item,
+        "SearchName": order.item.title(),
+        "InventoryUnitSymbol": order.unit,
     }
 
 

@@ -177,6 +177,7 @@ class D365Scm(Simulator):
             operations,
             order.serials,
             order.batch,
+            order.unit,
         )
         self.books.add(entered)
         self.books.release(entered)

@@ -39,7 +39,7 @@ JOB_ASMBL = {
 JOB_OPER = {
     name: {"text": TEXT, "flag": FLAG, "whole": WHOLE, "number": NUMBER}[kind]
     for name, kind in _columns(
-        text="Company JobNum OpCode OpDesc StdFormat IUM LaborEntryMethod PrimaryResourceGrpID "
+        text="Company JobNum OpCode OpDesc StdFormat StdBasis IUM LaborEntryMethod PrimaryResourceGrpID "
         "PrimaryResourceGrpDesc SysRowID",
         flag="OpComplete SetupComplete ProdComplete JobComplete SubContract ReWork",
         number="EstSetHours EstProdHours ProdStandard RunQty QtyCompleted ActScrapQty ActProdHours ActSetupHours",

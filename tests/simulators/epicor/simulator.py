@@ -117,7 +117,7 @@ class Epicor(Simulator):
             row for row in self.books.details.values() if (row["JobNum"], row["OprSeq"]) == (number, sequence)
         ]
         rows = self.books.posted(number, sequence)
-        reasons = [row[name] for row in rows for name in ("ScrapReasonCode", "DiscrpRsnCode") if row[name]]
+        reasons = [row["ScrapReasonCode"] for row in rows if row["ScrapReasonCode"]]
         return BookedOperation(
             self.books.idents[number, sequence],
             "completed" if step["OpComplete"] else "running" if every else "pending",

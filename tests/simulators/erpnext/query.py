@@ -19,6 +19,7 @@ COMPARE = {
     "<=": lambda have, want: have is not None and have <= want,
 }
 OPERATORS = (*COMPARE, "like", "not like", "in", "not in", "is", "between")
+DIRECTED = re.compile(r"^(.*?)(?:\s+(asc|desc))?$", re.IGNORECASE)
 BACKTICKED = re.compile(r"^`?tab([^`.]+)`?\.`?(\w+)`?$")
 
 
@@ -30,12 +31,13 @@ class Query:
         self.kind = documents.doctype(doctype)
         self.children = {field.target: field for field in self.kind.tables}
 
-    def rows(self, filters=None, fields=None, order_by=None, start=0, length=20):
-        """Return the rows as the API prints them, nulls included."""
+    def rows(self, filters=None, fields=None, order_by=None, start=0, length=20, or_filters=None):
+        """Return the rows as the API prints them, nulls included: all `filters` hold, and one of `or_filters`."""
         wanted = [self._field(text) for text in fields or ["name"]]
         tests = [self._test(one) for one in _listed(filters)]
+        either = [self._test(one) for one in _listed(or_filters)]
         held = self.documents.tables.select(self.kind.name)
-        found = self._ordered([doc for doc in held if all(test(doc) for test in tests)], order_by)
+        found = self._ordered([doc for doc in held if _fits(doc, tests, either)], order_by)
         shown = [row for doc in found for row in self._shown(doc, wanted)]
         return shown[start:] if not length else shown[start : start + length]
 
@@ -78,10 +80,10 @@ class Query:
 
     def _ordered(self, docs, order_by):
         for part in reversed((order_by or "modified desc").split(",")):
-            column, _, way = part.strip().partition(" ")
+            column, way = DIRECTED.match(part.strip()).groups(default="")
             _, name = self._resolve(column)
             docs = sorted(
-                docs, key=lambda doc: _sortable(doc.get(name)), reverse=way.strip().lower() == "desc"
+                docs, key=lambda doc: _sortable(doc.get(name)), reverse=way.lower() == "desc"
             )
         return docs
 
@@ -112,6 +114,10 @@ class Query:
             if column in self.documents.doctype(target).fields:
                 return field, column
         return self._known(self.kind.name, column, child=False)
+
+
+def _fits(doc, tests, either):
+    return all(test(doc) for test in tests) and (not either or any(test(doc) for test in either))
 
 
 def _listed(filters):

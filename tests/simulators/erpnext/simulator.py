@@ -99,6 +99,7 @@ class Erpnext(Simulator):
             row for one in entries if one["docstatus"] == 1 for row in one["items"] if row["is_finished_item"]
         ]
         operations = [self._booked_operation(number, row) for row in order["operations"]]
+        _lost_before(operations)
         return Booked(
             state=_state(order, operations),
             good=_decimal(order["produced_qty"]),
@@ -208,6 +209,15 @@ def _operation_row(order, planned, place):
         "sequence_id": int(planned.ident) if planned.ident.isdecimal() else place,
         "time_in_mins": float(seconds) / 60,
     }
+
+
+def _lost_before(operations):
+    """Take off each operation's loss what earlier ones have lost: ERPNext counts losses against the order's quantity."""
+    before = Decimal(0)
+    for one in operations:
+        lost = one.scrap
+        one.scrap = max(lost - before, Decimal(0))
+        before = max(before, lost)
 
 
 def _state(order, operations):

@@ -94,6 +94,7 @@ class Web:
             asked.get("order_by"),
             int(asked.get("limit_start") or 0),
             length,
+            _loaded(asked.get("or_filters")),
         )
         return JSONResponse({"data": rows})
 

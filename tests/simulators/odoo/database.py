@@ -17,8 +17,8 @@ from tests.simulators.odoo.stock import LOT, SCRAP, UNBUILD, Stock
 from tests.simulators.odoo.timers import Timers
 from tests.simulators.odoo.workorders import Workorders
 
-MODEL_METHODS = ("search", "search_count", "search_read", "create", "fields_get")
-READS = ("read", "search", "search_count", "search_read", "fields_get")
+MODEL_METHODS = ("search", "search_count", "search_read", "web_search_read", "create", "fields_get")
+READS = ("read", "search", "search_count", "search_read", "web_search_read", "fields_get")
 PRODUCTION, WORKORDER = "mrp.production", "mrp.workorder"
 
 
@@ -142,6 +142,18 @@ class Database:
         """Search, then read."""
         idents = self.records.search(model, domain or [], offset, limit, order)
         return self.records.read(model, idents, fields)
+
+    def web_search_read(
+        self, model, context, domain, specification, offset=0, limit=None, order=None, count_limit=None
+    ):
+        """Search, then read with nested records; the length is counted on only where the limit was reached."""
+        idents = self.records.search(model, domain, offset, limit, order)
+        rows = self.records.web_read(model, idents, specification)
+        if not rows:
+            return {"length": 0, "records": []}
+        reached = limit and len(rows) == limit and not (count_limit and count_limit <= len(rows) + offset)
+        every = self.records.search(model, domain, limit=count_limit) if reached else rows
+        return {"length": len(every) if reached else len(rows) + offset, "records": rows}
 
     def create(self, model, context, vals_list):
         """Create one record or several; returns ids."""

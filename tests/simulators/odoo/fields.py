@@ -29,7 +29,8 @@ BOTH = {
     " workorder_ids:one2many>mrp.workorder.production_id move_raw_ids:one2many>stock.move.raw_material_production_id"
     " move_finished_ids:one2many>stock.move.production_id scrap_ids:one2many>stock.scrap.production_id"
     " unbuild_ids:one2many>mrp.unbuild.mo_id company_id:many2one>res.company user_id:many2one>res.users"
-    " is_locked:boolean backorder_sequence:integer product_tracking:char? reservation_state:selection",
+    " is_locked:boolean backorder_sequence:integer product_tracking:char? reservation_state:selection"
+    " location_src_id:many2one>stock.location location_dest_id:many2one>stock.location",
     "mrp.workorder": " production_id:many2one>mrp.production! workcenter_id:many2one>mrp.workcenter!"
     " operation_id:many2one>mrp.routing.workcenter product_id:many2one>product.product? state:selection"
     " qty_production:float? qty_produced:float qty_producing:float? qty_remaining:float?"
@@ -57,7 +58,8 @@ BOTH = {
     "stock.scrap": " origin:char product_id:many2one>product.product! product_uom_id:many2one>uom.uom"
     " scrap_qty:float! lot_id:many2one>stock.lot production_id:many2one>mrp.production"
     " workorder_id:many2one>mrp.workorder state:selection date_done:datetime should_replenish:boolean"
-    " company_id:many2one>res.company",
+    " company_id:many2one>res.company location_id:many2one>stock.location",
+    "stock.location": " usage:selection company_id:many2one>res.company",
     "product.product": " default_code:char barcode:char tracking:selection type:selection uom_id:many2one>uom.uom!"
     " qty_available:float? active:boolean",
     "uom.uom": " rounding:float factor:float active:boolean",
@@ -118,6 +120,7 @@ READ_ONLY = {  # group mrp_user: read, no more (addons/mrp/security/ir.model.acc
     "uom.uom": "Product Unit of Measure",
     "res.users": "User",
     "res.company": "Companies",
+    "stock.location": "Inventory Locations",
     "stock.scrap.reason.tag": "Scrap Reason Tag",
 }
 

@@ -147,6 +147,21 @@ class Records:
             return list(value)
         return False if value is None else value
 
+    def web_read(self, model, idents, specification):
+        """Return records with what they point to nested in them; a many2one without `fields` as its bare id."""
+        rows = self.read(model, idents, list(specification) or ["id"])
+        for row in rows:
+            for name, about in specification.items():
+                row[name] = self._nested(self.models[model][name], row[name], about)
+        return rows
+
+    def _nested(self, field, shown, about):
+        if field.kind == "many2one" and shown:
+            return self.web_read(field.model, [shown[0]], about["fields"])[0] if "fields" in about else shown[0]
+        if field.kind in ("one2many", "many2many") and "fields" in about:
+            return self.web_read(field.model, shown, about["fields"])
+        return shown
+
     def create(self, model, values, context=None):
         """Create one record as an API user."""
         self.may_change(model)
@@ -179,16 +194,21 @@ class Records:
     def write(self, model, idents, values):
         """Write as an API user; fields with an inverse go to their writers."""
         self.may_change(model)
-        values = self.cast(model, values)
+        commands = {name: value for name, value in values.items() if self._kind(model, name) == "many2many"}
+        values = self.cast(model, {name: value for name, value in values.items() if name not in commands})
         for name in values:
             if self.models[model][name].kind == "one2many":
                 raise value_error(f"writing lines through {name!r} is beyond this simulator: write the lines")
         for ident in idents:
-            self.get(model, ident)
+            had = self.get(model, ident)
+            values |= {name: _linked(value, had.get(name) or ()) for name, value in commands.items()}
             inverse = {name: value for name, value in values.items() if (model, name) in self.writers}
             self.set(model, ident, **{name: value for name, value in values.items() if name not in inverse})
             for name, value in inverse.items():
                 self.writers[model, name](ident, value)
+
+    def _kind(self, model, name):
+        return self.models[model][name].kind if name in self.models[model] else ""
 
     def cast(self, model, values):
         """Return values as columns hold them; an unknown field is a ValueError."""
@@ -235,20 +255,20 @@ def utc_now():
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _linked(value):
-    """Return the ids many2many commands leave: (6, 0, ids), (4, id), (5,), or plain ids."""
-    found = []
+def _linked(value, had=()):
+    """Return the ids many2many commands leave of those it `had`: (6, 0, ids), (5,), (4, id), (3, id), or plain ids."""
+    found = [] if all(isinstance(one, int) for one in value or []) else list(had)
     for one in value or []:
         if isinstance(one, int):
             found.append(one)
         elif one[0] == 6:
             found = list(one[2])
-        elif one[0] == 4:
-            found.append(one[1])
+        elif one[0] in (3, 4):
+            found = [ident for ident in found if ident != one[1]] + ([one[1]] if one[0] == 4 else [])
         elif one[0] == 5:
             found = []
         else:
-            raise value_error(f"Command {one!r} is beyond this simulator: use 4, 5 or 6")
+            raise value_error(f"Command {one!r} is beyond this simulator: use 3, 4, 5 or 6")
     return found
 
 

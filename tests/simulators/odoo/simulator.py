@@ -62,6 +62,12 @@ class Odoo(Simulator):
         self._chains[number] = ident
         return number
 
+    def enter(self, order):
+        """Enter a manufacturing order and leave it a draft."""
+        number = self.release(order)
+        self.database.records.set(PRODUCTION, self._chains[number], state="draft")
+        return number
+
     def change_quantity(self, number, quantity):
         """Use the wizard "Change Quantity To Produce" on what is still open of the order."""
         ident = self._open(number)
@@ -94,28 +100,29 @@ class Odoo(Simulator):
     # -- the auditor ----------------------------------------------------------------------------------------
 
     def booked(self, number):
-        """Read the tables: the order and its backorders together."""
+        """Read the tables: the order and its backorders together.
+
+        Good is what lies in stock of it: produced, less what was scrapped of the product (a scrap is a move out of
+        the location, stock_scrap.py do_scrap), less what was unbuilt. Goods are posted when an order is done; of one
+        still open it is what its last work order has as produced, and its lots are those being produced.
+        """
         records = self.database.records
         orders = [records.get(PRODUCTION, ident) for ident in self._chain(number)]
-        lots = [
-            lot
-            for row in orders
-            if row["state"] == "done"
-            for lot in self.database.productions.lots(row["id"])
-        ]
-        names = tuple(records.get("stock.lot", lot)["name"] for lot in lots)
-        tracking = self.database.productions.tracking(orders[0]["id"])
         scraps, unbuilds = (
             self._documents(SCRAP, "production_id", orders),
             self._documents(UNBUILD, "mo_id", orders),
         )
-        made = sum((_decimal(self.database.productions.produced(row["id"])) for row in orders), Decimal(0))
+        scrapped = self._scrapped(scraps, orders[0]["product_id"])
+        made = sum((self._made(row) for row in orders), Decimal(0))
+        unbuilt = sum((_decimal(row["product_qty"]) for row in unbuilds), Decimal(0))
+        tracking = self.database.productions.tracking(orders[0]["id"])
+        lots = self._lots(orders, scraps)
         return Booked(
             state=_state(orders),
-            good=made - sum((_decimal(row["product_qty"]) for row in unbuilds), Decimal(0)),
-            scrap=self._scrapped(scraps, orders[0]["product_id"]),
-            serials=names if tracking == "serial" else (),
-            batches=names if tracking == "lot" else (),
+            good=made - scrapped - unbuilt,
+            scrap=scrapped,
+            serials=lots if tracking == "serial" else (),
+            batches=lots if tracking == "lot" else (),
             operations=[
                 self._booked_operation(orders, operation) for operation in self._operations(orders[0]["id"])
             ],
@@ -123,6 +130,18 @@ class Odoo(Simulator):
             + sum(row.get("times", 1) for row in scraps)
             + len(unbuilds),
         )
+
+    def _made(self, order):
+        steps = [row for row in self.database.workorders.of(order["id"]) if row["state"] != "cancel"]
+        if order["state"] in ("done", "cancel") or not steps:
+            return _decimal(self.database.productions.produced(order["id"]))
+        return _decimal(steps[-1]["qty_produced"])
+
+    def _lots(self, orders, scraps):
+        tracking = self.database.productions.tracking(orders[0]["id"])
+        gone = {row.get("lot_id") for row in scraps} if tracking == "serial" else set()
+        held = [lot for row in orders for lot in self.database.productions.lots(row["id"]) if lot not in gone]
+        return tuple(self.database.records.get("stock.lot", lot)["name"] for lot in held)
 
     def _documents(self, model, link, orders):
         idents = {row["id"] for row in orders}
@@ -134,6 +153,10 @@ class Odoo(Simulator):
             (_decimal(row["scrap_qty"]) * row["times"] for row in scraps if row["product_id"] == product),
             Decimal(0),
         )
+
+    def operation_ids(self, number):
+        """Return the ids of an order's operations as text, in the order of its work orders."""
+        return [str(ident) for ident in self._operations(self._chains[number])]
 
     def _operations(self, ident):
         return [row["operation_id"] for row in self.database.workorders.of(ident)]
@@ -220,6 +243,7 @@ class Odoo(Simulator):
     def _master_data(self):
         records = self.database.records
         records.add("res.company", name="Example")
+        self._stock = records.add("stock.location", name="WH/Stock", usage="internal", company_id=COMPANY)
         records.add("res.users", name="Administrator", login="admin", company_id=COMPANY)
         records.add("res.users", name="Tascus", login=self.users.login, company_id=COMPANY)
         if self.version == 19:
@@ -300,6 +324,8 @@ class Odoo(Simulator):
             is_locked=True,
             backorder_sequence=0,
             reservation_state="assigned",
+            location_src_id=self._stock,
+            location_dest_id=self._stock,
         )
         records.set(PRODUCTION, ident, root=ident)
         return ident

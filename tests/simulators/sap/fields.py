@@ -105,6 +105,15 @@ OPERATION = {
     "OperationUnit": STRING,
     "OpPlannedTotalQuantity": DECIMAL,
     "OpTotalConfirmedYieldQty": DECIMAL,
+    **{
+        name: kind
+        for n in range(1, 7)
+        for name, kind in (
+            (f"WorkCenterStandardWorkQtyUnit{n}", STRING),
+            (f"WorkCenterStandardWorkQty{n}", DECIMAL),
+        )
+    },
+    "OperationReferenceQuantity": DECIMAL,
     "LastChangeDateTime": STRING,
 }
 ITEM = {

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections import Counter
 
 from starlette.requests import Request
 
@@ -37,6 +38,7 @@ class Sap(Simulator):
         page_size=1000,
     ):
         super().__init__()
+        self._booking = Counter()
         self.books = Books(self.plant)
         self.views = Views(self.books)
         self.numbers = Numbers(converted=converted_numbers)
@@ -68,9 +70,18 @@ class Sap(Simulator):
             number = ""
         return str(number).zfill(12) if number else ""
 
+    async def _answer(self, scope, body, send, fault):
+        """Lock the order while its confirmation is being booked; a reply that is lost on its way keeps no lock."""
+        order = "" if fault.startswith("hang") else self.order_of(scope["method"], scope["path"], body)
+        self._booking[order] += 1
+        try:
+            await super()._answer(scope, body, send, fault)
+        finally:
+            self._booking[order] -= 1
+
     def _in_use(self, order):
         """An order is locked while a confirmation of it is being booked."""
-        return self._writing[order] > 1
+        return self._booking[order] > 1
 
     # -- the planner ----------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from tests.simulators.odata import EntityType
 from tests.simulators.sap import fields
 from tests.simulators.sap.books import UNITS
 
+BASE_QUANTITY = Decimal(100)
 ORDERS, OPERATIONS, ITEMS, STATUSES, CONFIRMATIONS, MOVEMENTS = fields.TYPES
 STATUS_CODES = {  # system status -> code and short text
     "CRTD": "I0001",
@@ -155,7 +156,7 @@ class Views:
             OpTotalConfirmedYieldQty=self.books.done(order, operation),
             LastChangeDateTime=f"{operation.changed or order.changed:%Y%m%d%H%M%S}",
         )
-        return row
+        return row | _standard_values(operation)
 
     def _item(self, order):
         batches = [
@@ -198,6 +199,17 @@ class Views:
 
 def _edm(kind):
     return {name: fields.STRING if edm == fields.NUMC else edm for name, edm in kind.items()}
+
+
+def _standard_values(operation):
+    """Activity 1 is the set-up, 2 the machine time of a base quantity of pieces; the others are not used."""
+    return {
+        "OperationReferenceQuantity": BASE_QUANTITY,
+        "WorkCenterStandardWorkQty1": operation.setup_seconds / 60,
+        "WorkCenterStandardWorkQtyUnit1": "MIN",
+        "WorkCenterStandardWorkQty2": operation.run_seconds * BASE_QUANTITY / 60,
+        "WorkCenterStandardWorkQtyUnit2": "MIN",
+    }
 
 
 def _x(active):
