@@ -286,7 +286,10 @@ class Run:
     def _not_so(self, planned: PlannedStep, verdict: Verdict, reason: str) -> Advance:
         """The ERP said yes and did nothing: the step is to be sent again, now or when a person says so."""
         reply = Reply(ReplyKind.ANSWERED, stated=verdict, reason=f"{planned.step.name}: {reason}")
-        self._progress = Progress(self._progress.step - 1, captured=self._progress.captured)
+        at = self._progress.step
+        while self._steps[at].part != "send":
+            at -= 1
+        self._progress = Progress(at, captured=self._progress.captured)
         return self.stopped(decide(reply, self._attempts))
 
     def _stepped(

@@ -49,9 +49,9 @@ RELATIVE_RIGHT = frozenset(
 
 
 class Expression:
-    """One compiled expression. `roots` are the facts it reads, `functions` the functions it calls."""
+    """One compiled expression: `roots` are the facts it reads, `fields` their fields, `functions` what it calls."""
 
-    __slots__ = ("_evaluate", "functions", "roots", "source")
+    __slots__ = ("_evaluate", "fields", "functions", "roots", "source")
 
     def __init__(self, source: str) -> None:
         """Compile `source` (without its mark).
@@ -63,6 +63,7 @@ class Expression:
         tree = _parse(source)
         self.functions = frozenset(_functions(tree))
         self.roots = frozenset(_roots(tree))
+        self.fields = frozenset(_fields_of_facts(tree))
         self._evaluate = _compile(tree)
 
     def __call__(self, facts: Raw, tables: Tables = NO_TABLES) -> Raw:
@@ -92,10 +93,11 @@ class Expression:
 
 
 class Reads(NamedTuple):
-    """What an expression draws on: facts by name, functions by name."""
+    """What an expression draws on: facts by name, their fields as (fact, field), functions by name."""
 
     roots: frozenset[str]
     functions: frozenset[str]
+    fields: frozenset[tuple[str, str]]
 
 
 class Value:
@@ -148,11 +150,13 @@ class Value:
             return lambda _facts, _tables: source
         if source.startswith(MARK):
             expression = Expression(source[len(MARK) :])
-            self.expressions.append(Reads(expression.roots, expression.functions))
+            self.expressions.append(Reads(expression.roots, expression.functions, expression.fields))
             return expression
         if source.startswith(TEMPLATE_MARK):
             template = Template(source[len(TEMPLATE_MARK) :])
-            self.expressions += [Reads(hole.roots, hole.functions) for hole in template.expressions]
+            self.expressions += [
+                Reads(hole.roots, hole.functions, hole.fields) for hole in template.expressions
+            ]
             return template
         return lambda _facts, _tables: source
 
@@ -209,8 +213,12 @@ def _object(parts: list[tuple[str, Evaluate]]) -> Evaluate:
     named = [(key.removesuffix(OPTIONAL), key.endswith(OPTIONAL), build) for key, build in parts]
 
     def build_object(facts: Raw, tables: Tables) -> dict[str, Any]:
-        built = ((key, optional, build(facts, tables)) for key, optional, build in named)
-        return {key: value for key, optional, value in built if not (optional and value is None)}
+        built: dict[str, Any] = {}
+        for key, optional, build in named:
+            value = build(facts, tables)
+            if value is not None or not optional:
+                built[key] = value
+        return built
 
     return build_object
 
@@ -269,6 +277,17 @@ def _roots(tree: Raw) -> Iterator[str]:
     children = tree.get("children", ())
     for child in children[:1] if tree["type"] in RELATIVE_RIGHT else children:
         yield from _roots(child)
+
+
+def _fields_of_facts(tree: Raw) -> Iterator[tuple[str, str]]:
+    """Yield (fact, field) for every `fact.field` that `tree` reads from the top."""
+    if not isinstance(tree, dict) or tree["type"] == "expref":
+        return
+    children = tree.get("children", ())
+    if tree["type"] == "subexpression" and [child["type"] for child in children[:2]] == ["field", "field"]:
+        yield children[0]["value"], children[1]["value"]
+    for child in children[:1] if tree["type"] in RELATIVE_RIGHT else children:
+        yield from _fields_of_facts(child)
 
 
 def _compile(node: Node) -> Evaluate:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HOLDING = frozenset({"link", "lookup", "need"})
 MESSAGE = frozenset({"message", "order", "operation", "settings", "values"})
 PUSH = MESSAGE | {"captured", "item"}
+PAGE = frozenset({"size", "number", "offset", "cursor"})
 PULL = frozenset({"settings", "since", "page", "keys"})
 CONNECTION = frozenset({"settings", "login"})
 READS_REPLY = frozenset(
@@ -36,8 +37,14 @@ def check_scopes(profile: BaseModel) -> None:
     Raises:
         PydanticCustomError: naming the key path, the fact and the valid ones.
     """
-    for path, expression in _expressions(profile, ()):
+    found = list(_expressions(profile, ()))
+    known = {**_known_fields(profile), "page": PAGE}
+    for path, expression in found:
         valid = _scope(path)
+        for fact, field in sorted(expression.fields) if valid else ():
+            if fact in known and field not in known[fact]:
+                listed = ", ".join(sorted(known[fact])) or "(none)"
+                _refuse(path, f"{fact} has no {field!r}; valid: {listed}")
         for root in sorted(expression.roots - valid) if valid else ():
             _refuse(path, f"{root!r} is not a fact here; valid: {', '.join(sorted(valid))}")
         holding = expression.functions & HOLDING
@@ -46,6 +53,26 @@ def check_scopes(profile: BaseModel) -> None:
                 path,
                 f"{min(holding)}() belongs in `values`: a missing code holds the message before any call",
             )
+
+
+def _known_fields(profile: BaseModel) -> dict[str, set[str]]:
+    """Return what the profile itself names: its settings, values and captures, wherever in it they are."""
+    known: dict[str, set[str]] = {"settings": set(), "values": set(), "captured": set(), "login": set()}
+    for path, mapping in _mappings(profile, ()):
+        if path == ("settings",):
+            known["settings"] |= set(mapping)
+        elif path[0] == "push" and path[-1] == "values":
+            known["values"] |= set(mapping)
+        elif path[-1] == "capture":
+            known["login" if path[0] == "connection" else "captured"] |= set(mapping)
+    return known
+
+
+def _mappings(part: Raw, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    if isinstance(part, dict) and path:
+        yield path, part
+    for name, child in _children(part):
+        yield from _mappings(child, (*path, name))
 
 
 def _refuse(path: Path, problem: str) -> None:

@@ -107,6 +107,14 @@ async def test_what_the_batch_job_refuses_is_parked_and_not_repeated(plant):
     assert "Batch number must be specified." in failed[0].log
 
 
+async def test_work_on_an_order_that_was_taken_back_to_scheduling_is_parked(plant):
+    order = await plant.released()
+    plant.simulator.books.order(plant.simulator.company, order.number).status = "Scheduled"
+    told = await plant.floor(order).states(REPORTED, LAST, good=Decimal(2))
+    assert f"production order {order.number} is Scheduled in Dynamics 365: it is not released" in told.parked
+    assert plant.simulator.processor.messages == []
+
+
 async def test_an_exception_of_the_service_is_parked_in_its_words(plant):
     order = await plant.released()
     plan = await planned(plant, order, good=Decimal(2))

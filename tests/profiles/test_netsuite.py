@@ -79,7 +79,7 @@ async def test_an_order_closed_before_anything_was_built_is_cancelled(plant):
     books.close(books.record("workOrder", order.erp_ref["id"]), {})
     assert (await plant.pull(LONG_AGO))[0][order.number].erp_state is ErpState.CANCELLED
     outcome = await plant.floor(order).states(REPORTED, FIRST, good=Decimal(1))
-    assert ["present status" in words for words in outcome.parked] == [True]
+    assert "present status" in outcome.parked[-1]
 
 
 async def test_a_full_order_is_not_closed(plant):
@@ -175,7 +175,9 @@ async def test_a_custom_field_that_does_not_exist_is_parked_and_not_lost(running
 
 async def test_an_assertion_signed_with_rs256_is_refused(running, tmp_path):
     file = tmp_path / "site.yaml"
-    file.write_text("extends: netsuite\nconnection: {auth: {assertion: {algorithm: RS256}}}\n", encoding="utf-8")
+    file.write_text(
+        "extends: netsuite\nconnection: {auth: {assertion: {algorithm: RS256}}}\n", encoding="utf-8"
+    )
     checklist = SHIPPED / "netsuite.checklist.yaml"
     plant = running(subject=replace(SUBJECT, profile=str(file), checklist_file=checklist))
     with pytest.raises(ErpUnavailable):
@@ -191,6 +193,17 @@ async def test_without_work_in_process_scrap_and_early_operations_are_not_told(r
     assert plant.simulator.transactions(order.number) == []
     await told(floor, REPORTED, LAST, good=Decimal(4))
     assert [one["type"] for one in plant.simulator.transactions(order.number)] == ["Build"]
+
+
+async def test_an_order_without_operations_is_built_and_takes_no_times(running):
+    plant = running(wip=False)
+    order = await plant.released(replace(SUBJECT.order, operations=()))
+    assert order.operations == ()
+    floor = plant.floor(order)
+    await told(floor, REPORTED, "", good=Decimal(4))
+    assert plant.booked(order.number).good == 4
+    outcome = await floor.states(TIMED, "", seconds=Decimal(60), time_kind=RUN)
+    assert ["by operation" in words for words in outcome.parked] == [True]
 
 
 def test_the_overlay_for_tokens_is_the_one_that_is_documented():

@@ -1,4 +1,4 @@
-"""What is SAP's own: locks, closed periods, technical completion, activities by number, final confirmations, receipts."""
+"""SAP's own: locks, closed periods, technical completion, activities by number, final confirmations, receipts."""
 
 import contextlib
 from dataclasses import replace
@@ -114,6 +114,17 @@ async def test_an_operation_out_of_turn_is_parked_where_the_plant_checks_it(runn
     assert ["confirm operation 0010 first" in words for words in outcome.parked] == [True]
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [(REPORTED, {"good": Decimal(4)}), (TIMED, {"seconds": Decimal(60), "time_kind": RUN})],
+)
+async def test_what_names_no_operation_never_confirms_the_whole_order(plant, kind, fields):
+    order = await plant.released()
+    outcome = await plant.floor(order).states(kind, "", **fields)
+    assert ["by operation" in words for words in outcome.parked] == [True]
+    assert rows(plant, order) == []
+
+
 # -- times ----------------------------------------------------------------------------------------------------------
 
 
@@ -138,8 +149,14 @@ async def test_execution_and_posting_are_in_the_plants_time(running):
     await told(floor, TIMED, FIRST, seconds=Decimal(7200), time_kind=RUN)  # ends at 12:31 UTC
     [row] = rows(plant, order)
     assert row["PostingDate"] == date(2026, 11, 23)
-    assert (row["ConfirmedExecutionStartDate"], row["ConfirmedExecutionStartTime"]) == (date(2026, 11, 22), time(23, 31))
-    assert (row["ConfirmedExecutionEndDate"], row["ConfirmedExecutionEndTime"]) == (date(2026, 11, 23), time(1, 31))
+    assert (row["ConfirmedExecutionStartDate"], row["ConfirmedExecutionStartTime"]) == (
+        date(2026, 11, 22),
+        time(23, 31),
+    )
+    assert (row["ConfirmedExecutionEndDate"], row["ConfirmedExecutionEndTime"]) == (
+        date(2026, 11, 23),
+        time(1, 31),
+    )
 
 
 async def test_standard_times_follow_the_activities_of_the_settings(running):

@@ -275,6 +275,42 @@ def test_a_serial_number_in_version_17_is_one_per_order(rpc):
     assert rpc.odoo.booked(number).state == "started"
 
 
+def test_records_come_nested(face):
+    number = face.odoo.release(bolts())
+    shown = {"product_uom_id": {}, "workorder_ids": {"fields": {"workcenter_id": {"fields": {"code": {}}}}}}
+    asked = {"domain": [["name", "=", number]], "specification": shown, "limit": 1}
+    found = face.call(PRODUCTION, "web_search_read", **asked)
+    (row,) = found["records"]
+    assert found["length"] == 1
+    assert isinstance(row["product_uom_id"], int)
+    assert [set(step["workcenter_id"]) for step in row["workorder_ids"]] == [{"id", "code"}] * 2
+    assert face.call(PRODUCTION, "web_read", [row["id"]], specification=shown) == [row]
+    refused("ValueError", 500, face.call, PRODUCTION, "web_read", [row["id"]], specification={"nothing": {}})
+
+
+def test_many_to_many_commands_change_what_is_linked(json2):
+    ident = order_id(json2, json2.odoo.release(bolts(3, (), serials=True)))
+    product = json2.call(PRODUCTION, "read", [ident], fields=["product_id"])[0]["product_id"][0]
+    lots = json2.call(
+        "stock.lot", "create", vals_list=[{"name": f"S-{n}", "product_id": product} for n in range(3)]
+    )
+    for commands in ([[4, lots[0]]], [[4, lots[1]], [4, lots[2]]], [[3, lots[0]]]):
+        json2.call(PRODUCTION, "write", [ident], vals={"lot_producing_ids": commands})
+    assert (
+        json2.call(PRODUCTION, "read", [ident], fields=["lot_producing_ids"])[0]["lot_producing_ids"]
+        == lots[1:]
+    )
+
+
+def test_a_scrap_order_is_not_deleted_by_a_user(face):
+    number = face.odoo.release(bolts(1, ()))
+    product = face.call(PRODUCTION, "read", [order_id(face, number)], fields=["product_id"])[0]["product_id"][
+        0
+    ]
+    scrap = new(face, "stock.scrap", product_id=product, scrap_qty=1)
+    refused("AccessError", 403, face.call, "stock.scrap", "unlink", [scrap])
+
+
 def test_a_lot_is_the_batch(face):
     number = face.odoo.release(bolts(5, (), batch=True))
     ident = order_id(face, number)
@@ -552,10 +588,12 @@ def test_a_done_order_cannot_be_cancelled(face):
 async def test_a_late_commit_carries_an_early_write_date():
     with Odoo(19) as odoo:
         first, second = (odoo.release(bolts(10, ())) for _ in range(2))
-        odoo.database.commit_seconds = 0.3
+        odoo.database.commit_seconds = 1
         async with httpx.AsyncClient(base_url=odoo.url, headers=odoo.headers, timeout=5) as client:
             body = {"ids": [1], "vals": {"origin": "late"}}
             writing = asyncio.create_task(client.post(f"/json/2/{PRODUCTION}/write", json=body))
+            while not any(call.endswith("/write") for call in odoo.calls):
+                await asyncio.sleep(0.01)
             await asyncio.sleep(0.1)
             odoo.change_quantity(second, Decimal(12))
             asked = {"domain": [], "fields": ["name", "origin"], "order": "write_date"}

@@ -259,9 +259,9 @@ def test_a_kind_without_a_place_is_exempt():
 
 
 async def test_a_body_that_cannot_be_built_is_parked_not_raised():
-    result = await advance(Network(), step(call={"path": "/x/{captured.gone}"}))
+    result = await advance(Network(), step(call={"path": "/x/{operation.gone}"}))
     assert result.decision.verdict is Verdict.PARK
-    assert "captured.gone" in result.decision.reason
+    assert "operation.gone" in result.decision.reason
 
 
 @pytest.mark.parametrize(

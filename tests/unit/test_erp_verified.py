@@ -134,3 +134,16 @@ async def test_the_answer_of_a_reply_may_stand_deeper():
     assert (result.finished, result.progress.captured) == (True, {"id": 5})
     result = await advance(Network({"id": 6}), step)
     assert result.progress.captured == {"id": 6}
+
+
+async def test_what_was_found_but_reads_back_otherwise_is_sent_again_from_its_beginning():
+    back = {"call": "GET /back", "expect": [{"that": "=reply.body.done", "otherwise": "retry", "reason": "not done"}]}
+    step = reporting(verified="find", find=LOOK, read_back=back)
+    network = Network({}, {"state": "done"}, {"done": False})
+    progress = Progress()
+    for expected in (Progress(1), Progress(2), Progress(0)):
+        result = await advance(network, step, progress)
+        progress = result.progress
+        assert progress == expected
+    assert result.decision.verdict is Verdict.RETRY
+    assert network.lines == ["POST /report", "GET /look", "GET /back"]

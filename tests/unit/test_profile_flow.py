@@ -188,6 +188,17 @@ async def test_what_cannot_be_told_is_parked_before_any_call():
             "'givn' is not a fact here; valid: captured, given",
         ),
         ([step("a", call="POST /{given.x}")], {}, "'given' is not a fact here"),
+        (
+            [step("a", call="POST /{settings.base_ulr}")],
+            {},
+            "settings has no 'base_ulr'; valid: base_url, password",
+        ),
+        (
+            [step("a", when="=captured.sate == 'x'", capture={"state": "=reply.body"})],
+            {},
+            "captured has no 'sate'; valid: state",
+        ),
+        ([step("a", call="POST /{values.x}")], {}, "values has no 'x'; valid: (none)"),
         ([{"name": "a", "call": "POST /a"}], {}, "a call that writes needs `verified`; valid: `reply`"),
         ([step("a", verified="reply")], {}, "`verified: reply` needs `find`"),
         ([step("a", verified="read_back")], {}, "`verified: read_back` needs `read_back`"),

@@ -1,4 +1,4 @@
-"""NetSuite without work in process: an assembly build says what reached stock, and nothing is said of the operations."""
+"""NetSuite without work in process: assembly builds tell what reached stock, and nothing of the operations."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -19,6 +19,9 @@ SUBJECT = replace(
     netsuite.SUBJECT,
     profile=str(OVERLAY),
     settings=settings,
-    secrets=lambda erp: {"consumer_secret": erp.tokens.consumer_secret, "token_secret": erp.tokens.token_secret},
+    secrets=lambda erp: {
+        "consumer_secret": erp.tokens.consumer_secret,
+        "token_secret": erp.tokens.token_secret,
+    },
     checklist_file=SHIPPED / "netsuite.checklist.yaml",
 )

@@ -82,9 +82,7 @@ class Query:
         for part in reversed((order_by or "modified desc").split(",")):
             column, way = DIRECTED.match(part.strip()).groups(default="")
             _, name = self._resolve(column)
-            docs = sorted(
-                docs, key=lambda doc: _sortable(doc.get(name)), reverse=way.lower() == "desc"
-            )
+            docs = sorted(docs, key=lambda doc: _sortable(doc.get(name)), reverse=way.lower() == "desc")
         return docs
 
     # -- filters --------------------------------------------------------------------------------------------

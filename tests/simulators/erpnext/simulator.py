@@ -212,7 +212,7 @@ def _operation_row(order, planned, place):
 
 
 def _lost_before(operations):
-    """Take off each operation's loss what earlier ones have lost: ERPNext counts losses against the order's quantity."""
+    """Take off each operation's loss what earlier ones have lost: ERPNext counts against the order's quantity."""
     before = Decimal(0)
     for one in operations:
         lost = one.scrap

@@ -101,7 +101,10 @@ class Netsuite(Simulator):
     # -- the auditor ----------------------------------------------------------------------------------------
 
     def booked(self, number):
-        """Read the tables; a deleted order is "cancelled" and empty, one closed after builds "completed". NetSuite keeps no reason codes and no rework."""
+        """Read the tables; a deleted order is "cancelled" and empty, one closed after builds is "completed".
+
+        NetSuite keeps no reason codes and no rework.
+        """
         if one(self.books.database, 'select id from "transaction" where tranid = ?', number) is None:
             return Booked(state="cancelled")
         order = self._order(number)

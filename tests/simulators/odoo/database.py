@@ -18,7 +18,7 @@ from tests.simulators.odoo.timers import Timers
 from tests.simulators.odoo.workorders import Workorders
 
 MODEL_METHODS = ("search", "search_count", "search_read", "web_search_read", "create", "fields_get")
-READS = ("read", "search", "search_count", "search_read", "web_search_read", "fields_get")
+READS = ("read", "web_read", "search", "search_count", "search_read", "web_search_read", "fields_get")
 PRODUCTION, WORKORDER = "mrp.production", "mrp.workorder"
 
 
@@ -107,6 +107,7 @@ class Database:
             return getattr(self, name), True
         method = self.methods.get((model, name)) or {
             "read": self.read,
+            "web_read": self.web_read,
             "write": self.write,
             "unlink": self.unlink,
         }.get(name)
@@ -185,6 +186,10 @@ class Database:
         """Read records by id."""
         return self.records.read(model, idents, fields)
 
+    def web_read(self, model, idents, context, specification):
+        """Read records by id, with nested records."""
+        return self.records.web_read(model, idents, specification)
+
     def write(self, model, idents, context, vals):
         """Write fields."""
         self.records.write(model, idents, vals)
@@ -209,10 +214,10 @@ class Database:
         return True
 
     def unlink_scrap(self, idents, context):
-        """Delete scrap orders that are not done."""
-        if any(self.records.get(SCRAP, ident)["state"] == "done" for ident in idents):
-            raise OdooError("You cannot delete a scrap which is done.")
-        return self.unlink(SCRAP, idents, context)
+        """A stock user makes and changes scrap orders; deleting them is a manager's."""
+        raise OdooError(
+            "You are not allowed to delete 'Scrap' (stock.scrap) records.", "odoo.exceptions.AccessError"
+        )
 
     def _scrap_anyway(self, idents, context):
         scraps = [

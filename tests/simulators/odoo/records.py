@@ -157,7 +157,9 @@ class Records:
 
     def _nested(self, field, shown, about):
         if field.kind == "many2one" and shown:
-            return self.web_read(field.model, [shown[0]], about["fields"])[0] if "fields" in about else shown[0]
+            return (
+                self.web_read(field.model, [shown[0]], about["fields"])[0] if "fields" in about else shown[0]
+            )
         if field.kind in ("one2many", "many2many") and "fields" in about:
             return self.web_read(field.model, shown, about["fields"])
         return shown
