@@ -21,6 +21,7 @@ CAPABILITIES = {
     "pull.standard_times": "standard times of the routing",
     "pull.paging": "nothing missed and nothing twice while orders change between pages",
     "pull.changed_since": "a changed quantity comes with the next pull",
+    "pull.changed_midflight": "a started order changes its quantity, and the work on it goes on",
     "pull.cancelled": "a cancelled order comes with the next pull",
     "pull.deleted": "an order that is gone is missed by the reconciling pass",
     "push.order.started": "order started",
@@ -57,6 +58,19 @@ CAPABILITIES = {
 }
 """What every checklist speaks about, in the order of the table."""
 
+HEAD = """# Which ERP, and how it is proven
+
+Drawn from the checklists beside the profiles by `python -m cli profile matrix`, not typed.
+
+- `real`: the scenarios of tests/profiles pass on the ERP itself.
+- `simulator`: they pass on a simulator written from the vendor's public specs (tests/simulators), not yet on the ERP.
+- `test`: a test of this ERP's own proves it; its checklist names the test.
+- `—`: the ERP has no place for it. `?`: written as documented, not proven. `·`: nothing is said.
+
+The numbers lead to the reasons below the table. Each profile's page (shared/profiles/<erp>.md) says what to switch on
+in the ERP and which rights it takes.
+
+"""
 NUMBERED = {"exempt": "reason", "unproven": "note"}  # state -> what explains it
 
 
@@ -67,10 +81,10 @@ def checklist_of(profile: str) -> Checklist:
     return found
 
 
-def shipped_matrix() -> str:
-    """Return the table of all shipped profiles as Markdown."""
+def page() -> str:
+    """Return docs/erps.md: what the marks mean, and the table of all shipped profiles."""
     names = shipped_profiles()
-    return matrix({load_profile(name).title: checklist_of(name) for name in names})
+    return HEAD + matrix({load_profile(name).title: checklist_of(name) for name in names})
 
 
 def matrix(checklists: Mapping[str, Checklist]) -> str:

@@ -53,6 +53,10 @@ def _about_message(req: func.HttpRequest, decided: Decided) -> func.HttpResponse
         return no_such_message(req)
     if decided is Decided.NOT_OPEN:
         return problem(409, "only a parked message can be retried or dismissed; this one is not parked")
+    if decided is Decided.ELSEWHERE:
+        return problem(
+            409, "it was sent as one with another message: decide about that one; the reason names it"
+        )
     return answer(Done(), 202)
 
 

@@ -119,4 +119,7 @@ def _connection(entry: Any, number: int) -> ConnectionSettings:  # noqa: ANN401 
         raise ConfigurationError(
             f"connection {number}: name and profile are needed; valid keys: {', '.join(sorted(valid))}"
         )
-    return ConnectionSettings(str(entry["name"]), str(entry["profile"]), entry.get("settings") or {})
+    name = str(entry["name"])
+    if not name or name != name.strip():
+        raise ConfigurationError(f"connection {number}: {name!r} is no name; it must not begin or end in a space")
+    return ConnectionSettings(name, str(entry["profile"]), entry.get("settings") or {})

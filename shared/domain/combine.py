@@ -4,6 +4,8 @@ After an outage the ERP need not live through the floor's day again: it is enoug
 profile says per kind whether it may (`combine`); quantities, serials and times are conserved exactly.
 
 Where nothing is combined: a message that was tried before (its effect may be in the ERP), held, or a correction.
+What was sent as one stays one (`told_by`), whatever the profile says by now: a look or a second call for it has to
+carry the same figures.
 """
 
 from __future__ import annotations
@@ -46,15 +48,54 @@ class Told:
     members: tuple[int, ...]
     superseded: tuple[int, ...] = ()
 
+    @property
+    def sequences(self) -> tuple[int, ...]:
+        """Everything that is told or concluded with it, in sequence."""
+        return tuple(sorted((*self.members, *self.superseded)))
+
+    @property
+    def carries(self) -> bool:
+        """Tell whether it stands for more than its own message."""
+        return len(self.members) + len(self.superseded) > 1
+
+    def as_sent(self) -> Told:
+        """Return it as what it is once it has been announced: one, for good."""
+        return replace(self, message=self.message._replace(told_by=self.message.sequence))
+
 
 def combine(waiting: Sequence[QueuedMessage], policies: Policies) -> list[Told]:
-    """Return what to tell instead of `waiting`, which is in sequence; with no policies, the same."""
+    """Return what to tell instead of `waiting`, which is in sequence; with no policies, the same.
+
+    Left out is what a message carries that is not among `waiting`.
+    """
+    carried: dict[int, list[QueuedMessage]] = {}
+    free: list[QueuedMessage] = []
+    for message in waiting:
+        if message.told_by in (None, message.sequence):
+            free.append(message)
+        else:
+            carried.setdefault(message.told_by, []).append(message)
+    told = _combined(free, policies) if policies else [Told(message, (message.sequence,)) for message in free]
+    return [_again(each, carried.get(each.message.sequence, ())) for each in told] if carried else told
+
+
+def _combined(waiting: Sequence[QueuedMessage], policies: Policies) -> list[Told]:
     overtaken = _overtaken(waiting, policies)
     by_successor: dict[int, list[int]] = {}
     for sequence, successor in overtaken.items():
         by_successor.setdefault(successor, []).append(sequence)
     told = _added_up([m for m in waiting if m.sequence not in overtaken], policies)
     return [replace(each, superseded=tuple(by_successor.get(each.message.sequence, ()))) for each in told]
+
+
+def _again(told: Told, carried: Iterable[QueuedMessage]) -> Told:
+    """Put together again what was sent as one."""
+    for message in carried:
+        if message.kind in FACTS:
+            told = _with(told, message)
+        else:
+            told = replace(told, superseded=(*told.superseded, message.sequence))
+    return told
 
 
 def _overtaken(waiting: Sequence[QueuedMessage], policies: Policies) -> dict[int, int]:
@@ -115,7 +156,8 @@ def _serials_of(event: ExecutionEvent) -> str:
 
 def _is_fresh(message: QueuedMessage) -> bool:
     """Tell whether nothing of the message can be in the ERP yet, and nothing keeps it."""
-    return message.state is MessageState.PENDING and not message.attempts and message.progress == Progress()
+    untried = not message.attempts and message.progress == Progress() and message.told_by is None
+    return message.state is MessageState.PENDING and untried
 
 
 def _with(told: Told, more: QueuedMessage) -> Told:

@@ -18,7 +18,7 @@ class Decided(StrEnum):
     DONE = "done"
     UNKNOWN = "unknown"  # there is nothing of that name
     NOT_OPEN = "not_open"  # there is, but nothing about it waits for a decision
-    ELSEWHERE = "elsewhere"  # a change of plan hangs on it: decide about the change
+    ELSEWHERE = "elsewhere"  # decide about what it hangs on: a change of plan, the message that it was sent as one with
 
 
 class Verdict(StrEnum):

@@ -82,3 +82,6 @@ class QueuedMessage(NamedTuple):
     voided_sequence: int | None = None
     voided_kind: MessageKind | None = None
     voided_event: ExecutionEvent | None = None
+    told_by: int | None = None  # the message that carries this one; its own sequence where it carries others
+    voided_with: int = 0  # of a correction: how many others were told as one with what it takes back
+    voided_unheard: bool = False  # of a correction: what it takes back was superseded and never told

@@ -116,10 +116,15 @@ class Deliverer:
         return await self._store.write(work)
 
     async def record(
-        self, lease: Lease, unrecorded: Unrecorded, intent: int | None = None, release: Release | None = None
+        self,
+        lease: Lease,
+        unrecorded: Unrecorded,
+        intent: int | None = None,
+        release: Release | None = None,
+        carried: Sequence[int] = (),
     ) -> Recorded:
         """Commit what a lane has done and what it is about to do. Raises LeaseLost."""
-        entry = Entry(lease, None, unrecorded.outcomes, intent, unrecorded.attempts, release)
+        entry = Entry(lease, None, unrecorded.outcomes, intent, unrecorded.attempts, release, carried)
         fate = await self._records.submit((entry, unrecorded.warnings))
         unrecorded.clear()
         return fate

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from shared.domain.combine import combine
+from shared.domain.message import Progress
 from shared.domain.stream_rules import barred_by, in_vain, retry_wait
 from shared.domain.verdict import Verdict
 from shared.erp.port import Exempt, Missing, PlannedPush
@@ -20,7 +22,8 @@ from shared.store.outcomes import Recorded, Release
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.domain.message import Progress, QueuedMessage
+    from shared.domain.combine import Told
+    from shared.domain.message import QueuedMessage
     from shared.domain.works_order import WorksOrder
     from shared.erp.port import Advance, Erp, PushContext
     from shared.flows.deliver import Deliverer
@@ -60,6 +63,11 @@ class Stop:
 
 
 EMPTY = Stop(None)
+AGAIN = Stop(None)  # what is to be told has changed: go on with what waits now
+TOLD_WITH_OTHERS = (
+    "what it takes back was told together with {} others as one message; take the difference back in the ERP by hand,"
+    " then dismiss this one"
+)
 
 
 class Lane:
@@ -99,6 +107,9 @@ class Lane:
         self._contexts.clear()
         with Heartbeat(self._deliverer.safe_seconds / 3, self._renew):
             stop = await self._work_off(self._backlog.messages)
+        if stop is AGAIN:
+            await self._record()
+            return False
         if stop is not None:
             return await self._release(stop)
         if len(self._backlog.messages) < PAGE:
@@ -107,36 +118,47 @@ class Lane:
         return False
 
     async def _work_off(self, messages: Sequence[QueuedMessage]) -> Stop | None:
-        for queued in messages:
-            stop = await self._one(queued)
+        together = await self._together(messages)
+        for place, told in enumerate(together):
+            stop = await self._one(told)
             if stop is not None:
-                self._head = queued.sequence
+                self._head = min(each.sequences[0] for each in together[place:])
                 return stop
-            self._head = queued.sequence + 1
-        self._head = self._backlog.next_sequence if len(messages) < PAGE else self._head
+        self._head = self._backlog.next_sequence
         return None
 
-    async def _one(self, queued: QueuedMessage) -> Stop | None:
+    async def _together(self, messages: Sequence[QueuedMessage]) -> Sequence[Told]:
+        """Put together what the profile wants told as one, and what was sent as one before."""
+        erp = await self._deliverer.erp(self._lease.connection)
+        return combine(messages, erp.combines() if erp else {})
+
+    async def _one(self, told: Told) -> Stop | None:
         """Bring one message as far as it goes now. None = its stream may go on with the next."""
-        name = self._lease.connection
+        name, queued = self._lease.connection, told.message
         if datetime.now(UTC) > self._give_back_at:
             return Stop(datetime.now(UTC), wake_after=timedelta(0))
         erp = await self._deliverer.erp(name)
         if erp is None:
             return self._hold(queued, Missing("connection", name))
+        if queued.voided_unheard:
+            self._unrecorded.moot(queued)
+            return None
+        if queued.voided_with:
+            return self._park(
+                told, queued.attempts, queued.progress, TOLD_WITH_OTHERS.format(queued.voided_with)
+            )
         try:
             push = await self._planned(erp, queued)
         except MappingError as error:
-            self._park(queued, queued.attempts, queued.progress, str(error))
-            return None
+            return self._park(told, queued.attempts, queued.progress, str(error))
         if isinstance(push, PlannedPush):
             halted_until = await self._deliverer.breaker.may_send(name)
             waits = None if halted_until is None else Stop(halted_until, self._failures, halted=True)
-            return waits or await self._send(erp, queued, push)
+            return waits or await self._send(erp, told, push)
         if isinstance(push, Missing):
             return self._hold(queued, push)
-        self._unrecorded.exempt(queued, push.reason)
-        return None
+        self._unrecorded.exempt(told, push.reason)
+        return AGAIN if told.superseded else None
 
     async def _planned(self, erp: Erp, queued: QueuedMessage) -> PlannedPush | Missing | Exempt:
         """Translate `queued`; if something is missing, look once more: it may have arrived meanwhile."""
@@ -166,35 +188,45 @@ class Lane:
             self._contexts[queued.operation_id] = context
         return context
 
-    async def _send(self, erp: Erp, queued: QueuedMessage, push: PlannedPush) -> Stop | None:
-        """Do the push step by step; every step's intent is on disk before it, its outcome after it."""
+    async def _send(self, erp: Erp, told: Told, push: PlannedPush) -> Stop | None:
+        """Do the push step by step; every step's intent is on disk before it, its outcome after it.
+
+        What goes as one for the first time is laid down with that intent: whoever comes after sends it as one again.
+        """
+        carried = told.sequences if told.carries and told.message.told_by is None else ()
+        told = told.as_sent() if carried else told
+        queued = told.message
         progress, attempts = queued.progress, queued.attempts
         while True:
-            if await self._record(intent=queued.sequence) is Recorded.VOIDED:
-                return None
+            fate = await self._record(intent=queued.sequence, carried=carried)
+            if fate is not Recorded.OK:
+                return AGAIN if fate is Recorded.TORN else None
+            carried = ()
             advance = await erp.advance(push, progress, attempts)
             self._unrecorded.tried(queued, advance, attempts + 1)
             if advance.decision.verdict is not Verdict.DONE:
-                return await self._not_done(queued, advance, attempts)
+                return await self._not_done(told, advance, attempts)
             if advance.finished:
-                self._unrecorded.done(queued, attempts + 1, advance)
+                self._unrecorded.done(told, attempts + 1, advance)
                 self._failures = 0
                 await self._deliverer.breaker.answered(self._lease.connection)
                 return None
             progress = advance.progress
             self._unrecorded.stepped(queued, attempts, progress)
 
-    async def _not_done(self, queued: QueuedMessage, advance: Advance, attempts: int) -> Stop | None:
+    async def _not_done(self, told: Told, advance: Advance, attempts: int) -> Stop | None:
         if advance.decision.verdict is not Verdict.PARK:
-            return await self._wait(queued, advance, attempts)
-        self._park(queued, attempts + 1, advance.progress, advance.decision.reason)
+            return await self._wait(told, advance, attempts)
+        stop = self._park(told, attempts + 1, advance.progress, advance.decision.reason)
         if any(exchange.status for exchange in advance.exchanges):
             await self._deliverer.breaker.answered(self._lease.connection)
-        return None
+        return stop
 
-    async def _record(self, intent: int | None = None, release: Release | None = None) -> Recorded:
+    async def _record(
+        self, intent: int | None = None, release: Release | None = None, carried: Sequence[int] = ()
+    ) -> Recorded:
         """Commit what has happened since the last time, and what is to happen next."""
-        return await self._deliverer.record(self._lease, self._unrecorded, intent, release)
+        return await self._deliverer.record(self._lease, self._unrecorded, intent, release, carried)
 
     async def _renew(self) -> None:
         """Prolong the lease. If that cannot be done, the lane ends when the lease does."""
@@ -203,7 +235,7 @@ class Lane:
             await self._deliverer.renew(self._lease)
             self._limit.reschedule(asked_at + self._deliverer.safe_seconds)
 
-    async def _wait(self, queued: QueuedMessage, advance: Advance, attempts: int) -> Stop | None:
+    async def _wait(self, told: Told, advance: Advance, attempts: int) -> Stop | None:
         """Retry or halt: the message stays where it is, the stream comes back later. None: parked, go on."""
         decision = advance.decision
         halted_until = None
@@ -211,9 +243,8 @@ class Lane:
             halted_until = await self._deliverer.breaker.failed(self._lease.connection, decision)
         if halted_until is None and in_vain(decision, self._failures):
             reason = f"given up after {self._failures + 1} tries without an answer: {decision.reason}"
-            self._park(queued, attempts, advance.progress, reason)
-            return None
-        self._unrecorded.stays(queued, attempts + 1 if decision.spends_attempt else attempts, advance)
+            return self._park(told, attempts, advance.progress, reason)
+        self._unrecorded.stays(told.message, attempts + 1 if decision.spends_attempt else attempts, advance)
         if halted_until is not None:
             return Stop(halted_until, self._failures, halted=True)
         wait = retry_wait(self._failures, random.random(), decision.after)  # noqa: S311 - jitter, not a secret
@@ -224,11 +255,19 @@ class Lane:
         self._unrecorded.held(queued, missing)
         return Stop(datetime.now(UTC) + HELD_LOOK)
 
-    def _park(self, queued: QueuedMessage, attempts: int, progress: Progress, reason: str) -> None:
-        """Set the message aside for a person; the stream goes on with what that does not bar."""
-        self._unrecorded.parked(queued, attempts, progress, reason)
-        self._parked.append((queued.kind, queued.operation_id))
+    def _park(self, told: Told, attempts: int, progress: Progress, reason: str) -> Stop | None:
+        """Set the message aside for a person; the stream goes on with what that does not bar.
+
+        If it carries others and nothing of it can be in the ERP, each goes on alone instead: not all need be at fault.
+        """
         self._failures = 0
+        if told.carries and progress == Progress():
+            self._unrecorded.apart(told, attempts, reason)
+            return AGAIN
+        self._unrecorded.parked(told, attempts, progress, reason)
+        aside = [each for each in self._backlog.messages if each.sequence in told.sequences]
+        self._parked += [(each.kind, each.operation_id) for each in aside]
+        return None
 
     async def _release(self, stop: Stop) -> bool:
         """Give the stream back. False if there is more to do by now: the lease is still ours, go on."""

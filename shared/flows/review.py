@@ -85,6 +85,8 @@ def _message(tx: Connection, place: tuple[str, int], by: By, action: str, now: d
         return Decided.UNKNOWN
     if found.message.state is not MessageState.PARKED:
         return Decided.NOT_OPEN
+    if outbox.is_carried(tx, *place):
+        return Decided.ELSEWHERE
     if action == "retried":
         outbox.retry_parked(tx, *place, now)
     else:

@@ -6,17 +6,19 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.domain.identity import message_id
-from shared.domain.message import MessageState
+from shared.domain.message import MessageState, Progress
 from shared.domain.warning import Warning_, WarningKind
 from shared.store.outcomes import Attempt, Outcome
 
 if TYPE_CHECKING:
-    from shared.domain.message import Progress, QueuedMessage
+    from shared.domain.combine import Told
+    from shared.domain.message import QueuedMessage
     from shared.erp.port import Advance, Missing
     from shared.store.lanes import Lease
 
 log = logging.getLogger(__name__)
 
+UNTOUCHED = Progress()
 PARKED = "parked"  # what a message is said to miss while one that a person has set aside bars it
 HELD_AS = {
     "order": WarningKind.UNKNOWN_ORDER,
@@ -66,29 +68,49 @@ class Unrecorded:
 
     def stepped(self, queued: QueuedMessage, attempts: int, progress: Progress) -> None:
         """Note how far a message has come that goes on; the last word on it counts."""
-        self.outcomes = [Outcome(queued.sequence, MessageState.PENDING, attempts, progress)]
+        told_by = queued.told_by
+        self.outcomes = [Outcome(queued.sequence, MessageState.PENDING, attempts, progress, told_by=told_by)]
 
     def stays(self, queued: QueuedMessage, attempts: int, advance: Advance) -> None:
         """Note that a message is to be tried again."""
         self._conclude(queued, MessageState.PENDING, attempts, advance.progress, advance.decision.reason)
 
-    def done(self, queued: QueuedMessage, attempts: int, advance: Advance) -> None:
-        """Note that a message is in the ERP."""
-        self._conclude(queued, MessageState.DONE, attempts, advance.progress, advance.decision.reason)
+    def done(self, told: Told, attempts: int, advance: Advance) -> None:
+        """Note that a message is in the ERP, and with it all that it carries."""
+        self._conclude(told.message, MessageState.DONE, attempts, advance.progress, advance.decision.reason)
+        self._carried(told, MessageState.DONE)
 
-    def exempt(self, queued: QueuedMessage, reason: str) -> None:
-        """Note that this ERP has no place for a message."""
+    def exempt(self, told: Told, reason: str) -> None:
+        """Note that this ERP has no place for a message. What it would have superseded is still to be told."""
+        queued = told.message._replace(told_by=None)
         self._conclude(queued, MessageState.EXEMPT, queued.attempts, queued.progress, reason)
+        for sequence in told.members[1:]:
+            self.outcomes.append(Outcome(sequence, MessageState.EXEMPT, 0, UNTOUCHED, reason))
+        for sequence in told.superseded:
+            self.outcomes.append(Outcome(sequence, MessageState.PENDING, 0, UNTOUCHED))
 
-    def parked(self, queued: QueuedMessage, attempts: int, progress: Progress, reason: str) -> None:
-        """Note that a message waits for a person, and tell that person."""
-        self._conclude(queued, MessageState.PARKED, attempts, progress, reason)
-        self._warn(WarningKind.MESSAGE_PARKED, queued, reason)
+    def moot(self, queued: QueuedMessage) -> None:
+        """Note that a correction takes back what the ERP was never told of."""
+        reason = "what it takes back was superseded and never told"
+        self._conclude(queued, MessageState.VOIDED, queued.attempts, queued.progress, reason)
+
+    def parked(self, told: Told, attempts: int, progress: Progress, reason: str) -> None:
+        """Note that a message, with all that it carries, waits for a person, and tell that person once."""
+        self._conclude(told.message, MessageState.PARKED, attempts, progress, reason)
+        self._carried(told, MessageState.PARKED, ", which is parked")
+        shown = f"{reason} (sent as one with {len(told.sequences) - 1} others)" if told.carries else reason
+        self._warn(WarningKind.MESSAGE_PARKED, told.message, shown)
+
+    def apart(self, told: Told, attempts: int, reason: str) -> None:
+        """Note that nothing of what was sent as one is in the ERP: from now on each message goes alone."""
+        said = f"sent as one with others and refused, now on its own: {reason}"
+        for sequence in told.sequences:
+            self.outcomes.append(Outcome(sequence, MessageState.PENDING, max(attempts, 1), UNTOUCHED, said))
 
     def held(self, queued: QueuedMessage, missing: Missing) -> None:
         """Note that a message waits for something to arrive, and say so once."""
         reason = f"waits for {missing.kind} {missing.value}"
-        known = queued.attempts, queued.progress, reason, missing.kind, missing.value
+        known = queued.attempts, queued.progress, reason, missing.kind, missing.value, queued.told_by
         self.outcomes.append(Outcome(queued.sequence, MessageState.HELD, *known))
         if missing.kind != PARKED and queued.state is not MessageState.HELD:  # said already
             kind = HELD_AS.get(missing.kind, WarningKind.UNKNOWN_CODE)
@@ -97,7 +119,20 @@ class Unrecorded:
     def _conclude(
         self, queued: QueuedMessage, state: MessageState, attempts: int, progress: Progress, reason: str
     ) -> None:
-        self.outcomes.append(Outcome(queued.sequence, state, attempts, progress, reason))
+        told_by = queued.told_by
+        self.outcomes.append(Outcome(queued.sequence, state, attempts, progress, reason, told_by=told_by))
+
+    def _carried(self, told: Told, state: MessageState, more: str = "") -> None:
+        if not told.carries:
+            return
+        carrier = told.message.sequence
+        name = message_id(told.message.stream_key, carrier)
+        reasons = dict.fromkeys(told.members[1:], f"told with message {name}{more}")
+        reasons |= dict.fromkeys(told.superseded, f"superseded by message {name}{more}")
+        self.outcomes += [
+            Outcome(sequence, state, 0, UNTOUCHED, reason, told_by=carrier)
+            for sequence, reason in reasons.items()
+        ]
 
     def _subject(self, missing: Missing) -> str:
         """Name what is missing as the intake does, so that one cause is one warning."""

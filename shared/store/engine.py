@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import StoreUnavailable
-from shared.store.faults import DEFECTS, fault_of, wait_before_repeat
+from shared.store.faults import Fault, fault_of, wait_before_repeat
 from shared.store.limits import BUSY_SECONDS, Limits
 from shared.store.tables import SCHEMA
 
@@ -111,8 +111,10 @@ class Store:
 
 def translated(error: BaseException) -> BaseException:
     """Name the failure after what the caller does: buffer and come back, or report a defect."""
-    if not isinstance(error, (DBAPIError, PoolTimeout)) or isinstance(error, DEFECTS):
+    if not isinstance(error, (DBAPIError, PoolTimeout)):
         return error
+    if isinstance(error, IntegrityError) or fault_of(error) is Fault.DEFECT:
+        return error  # a key that is there time and again is no race
     return StoreUnavailable(f"SQL cannot be used now: {type(error).__name__}: {first_line(error)}")
 
 

@@ -7,10 +7,11 @@ under a token that is no longer the stream's (`outcomes.py`): a worker that lost
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, func, or_, select, update
 
+from shared.domain.combine import FACTS
 from shared.domain.message import MessageKind, MessageState, Progress, QueuedMessage
 from shared.store.batch import ask, later
 from shared.store.bulk import keys_of, on_keys, rows_of
@@ -90,7 +91,7 @@ def marks_of(wanted: Subquery) -> Executable:
 
 
 def backlog(connection: Connection, stream_keys: Sequence[str], limit: int) -> dict[str, Backlog]:
-    """Read up to `limit` open messages of each stream, in sequence, with their events."""
+    """Read up to `limit` open messages of each stream, in sequence, with their events; and all that was sent as one."""
     marks, first, barring = ask(
         connection,
         marks_of.step(connection, stream_keys),
@@ -124,6 +125,7 @@ MESSAGE_COLUMNS = (
     "progress",
     "intent_at",
     "voids_sequence",
+    "told_by",
 )
 KEY, VOIDS = MESSAGE_COLUMNS.index("stream_key"), MESSAGE_COLUMNS.index("voids_sequence")
 
@@ -143,14 +145,23 @@ def _first_open(wanted: Subquery) -> Executable:
     return (
         select(*(numbered.c[name] for name in MESSAGE_COLUMNS), *stated)
         .join(execution_event, execution_event.c.event_key == numbered.c.event_key)
-        .where(numbered.c.place <= bindparam("limit"))
+        .where(or_(numbered.c.place <= bindparam("limit"), numbered.c.told_by.is_not(None)))
         .order_by(numbered.c.stream_key, numbered.c.sequence)
     )
 
 
-def _queued(row: Any, voided: Mapping[tuple[str, int], tuple[MessageKind, ExecutionEvent]]) -> QueuedMessage:  # noqa: ANN401
+class Voided(NamedTuple):
+    """What a correction takes back. `others`: told as one with it. `unheard`: it was superseded and never told."""
+
+    kind: MessageKind
+    event: ExecutionEvent
+    others: int
+    unheard: bool
+
+
+def _queued(row: Any, voided: Mapping[tuple[str, int], Voided]) -> QueuedMessage:  # noqa: ANN401
     columns = len(MESSAGE_COLUMNS)
-    key, sequence, kind, operation_id, state, attempts, progress, intent_at, voids = row[:columns]
+    key, sequence, kind, operation_id, state, attempts, progress, intent_at, voids, told_by = row[:columns]
     target = voided.get((key, voids))
     return QueuedMessage(
         key,
@@ -162,7 +173,9 @@ def _queued(row: Any, voided: Mapping[tuple[str, int], tuple[MessageKind, Execut
         progress_from(progress, left_open=intent_at is not None),
         event_of(row[columns:]),
         voids,
-        *(target or (None, None)),
+        *(target[:2] if target else (None, None)),
+        told_by,
+        *(target[2:] if target else ()),
     )
 
 
@@ -184,24 +197,44 @@ def progress_row(progress: Progress) -> dict[str, Any] | None:
     return {**row, "resend": True} if progress.resend else row
 
 
-def _voided(
-    connection: Connection, places: Sequence[tuple[str, int]]
-) -> dict[tuple[str, int], tuple[MessageKind, ExecutionEvent]]:
-    """Read what corrections take back: kind and event of the messages at `places`."""
+def _voided(connection: Connection, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Voided]:
+    """Read what corrections take back: the messages at `places`."""
     if not places:
         return {}
     table = outbound_message
     given = _places(connection, places)
+    named = (table.c.stream_key, table.c.sequence, table.c.kind.label("message_kind"), table.c.told_by)
     statement = (
-        select(table.c.stream_key, table.c.sequence, table.c.kind.label("message_kind"), execution_event)
+        select(*named, execution_event)
         .join(given, and_(table.c.stream_key == given.c.stream_key, table.c.sequence == given.c.sequence))
         .join(execution_event, execution_event.c.event_key == table.c.event_key)
     )
-    rows = connection.execute(statement).mappings()
-    return {
-        (row["stream_key"], row["sequence"]): (MessageKind(row["message_kind"]), from_row(row))
-        for row in rows
-    }
+    rows = connection.execute(statement).mappings().all()
+    carriers = sorted({(row["stream_key"], row["told_by"]) for row in rows if row["told_by"] is not None})
+    told = _told_as_one(connection, carriers)
+    return {(row["stream_key"], row["sequence"]): _voided_from(row, told) for row in rows}
+
+
+def _voided_from(row: Any, told: Mapping[tuple[str, int], int]) -> Voided:  # noqa: ANN401
+    kind, carrier = MessageKind(row["message_kind"]), row["told_by"]
+    is_fact = kind in FACTS
+    others = told[row["stream_key"], carrier] - 1 if is_fact and carrier is not None else 0
+    unheard = not is_fact and carrier not in (None, row["sequence"])
+    return Voided(kind, from_row(row), others, unheard)
+
+
+def _told_as_one(connection: Connection, carriers: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """Count the messages whose figures each of the `carriers` tells, itself among them."""
+    if not carriers:
+        return {}
+    table = outbound_message
+    given = _places(connection, carriers)
+    statement = (
+        select(table.c.stream_key, table.c.told_by, func.count().label("many"))
+        .join(given, and_(table.c.stream_key == given.c.stream_key, table.c.told_by == given.c.sequence))
+        .group_by(table.c.stream_key, table.c.told_by)
+    )
+    return {(row.stream_key, row.told_by): row.many for row in connection.execute(statement)}
 
 
 def _places(connection: Connection, places: Sequence[tuple[str, int]]) -> Subquery:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 
 from shared.domain.message import MessageKind, MessageState
 from shared.domain.take_back import SentMessage
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Executable, Subquery
+    from sqlalchemy import ColumnElement, Connection, Executable, Subquery
 
     from shared.domain.derive import Draft
 
@@ -62,13 +62,14 @@ def messages_that_count(connection: Connection, stream_keys: Sequence[str]) -> d
 def _all_messages(wanted: Subquery) -> Executable:
     names = ("stream_key", "sequence", "operation_id", "event_key", "kind", "state", "intent_at", "progress")
     table = outbound_message
-    columns = select(*(table.c[name] for name in names), table.c.voids_sequence)
+    columns = select(*(table.c[name] for name in names), table.c.voids_sequence, table.c.told_by)
     mine = columns.join(wanted, table.c.stream_key == wanted.c.value)
     return mine.order_by(table.c.stream_key, table.c.sequence)
 
 
 def _sent(row: Any) -> SentMessage:  # noqa: ANN401 - a SQLAlchemy row
-    never_sent = row.state != MessageState.DONE and row.intent_at is None and row.progress is None
+    untried = row.intent_at is None and row.progress is None and row.told_by is None
+    never_sent = row.state != MessageState.DONE and untried
     return SentMessage(
         row.sequence, MessageKind(row.kind), row.operation_id, row.event_key, untouched=never_sent
     )
@@ -140,21 +141,28 @@ def retry_parked(connection: Connection, stream_key: str, sequence: int, due_at:
     """Put a parked message back into its stream with its attempts forgiven; False if it is not parked.
 
     A step whose outcome is unknown is looked up first, or, where the profile cannot look, sent on the person's word.
+    What it carries goes with it.
     """
     place = and_(outbound_message.c.stream_key == stream_key, outbound_message.c.sequence == sequence)
     stored = connection.scalar(select(outbound_message.c.progress).where(place))
     progress = {**stored, "resend": True} if stored and stored["unknown"] else stored
-    changes = {"state": MessageState.PENDING, "attempts": 0, "finished_at": None, "progress": progress}
+    changes = {"state": MessageState.PENDING, "attempts": 0, "finished_at": None}
     if not _change_parked(connection, stream_key, sequence, changes):
         return False
-    head = case((stream.c.head > sequence, sequence), else_=stream.c.head)
+    connection.execute(update(outbound_message).values(progress=progress).where(place))
+    mine = select(func.min(outbound_message.c.sequence)).where(_carried_by(stream_key, sequence))
+    first = connection.scalar(mine)
+    head = case((stream.c.head > first, first), else_=stream.c.head)
     connection.execute(update(stream).values(head=head).where(stream.c.stream_key == stream_key))
     _reopen(connection, [stream_key], due_at)
     return True
 
 
 def dismiss_parked(connection: Connection, stream_key: str, sequence: int, note: str, now: datetime) -> bool:
-    """Take a parked message out for good, with a person's word for it; what it barred may go. False if not parked."""
+    """Take a parked message out for good, with a person's word for it; what it barred may go. False if not parked.
+
+    What it carries is taken out with it.
+    """
     changes = {"state": MessageState.VOIDED, "finished_at": now, "reason": note}
     if not _change_parked(connection, stream_key, sequence, changes):
         return False
@@ -165,7 +173,23 @@ def dismiss_parked(connection: Connection, stream_key: str, sequence: int, note:
 def _change_parked(
     connection: Connection, stream_key: str, sequence: int, changes: Mapping[str, Any]
 ) -> bool:
+    mine = _carried_by(stream_key, sequence)
+    statement = update(outbound_message).values(changes)
+    return (
+        connection.execute(statement.where(mine, outbound_message.c.state == MessageState.PARKED)).rowcount
+        > 0
+    )
+
+
+def _carried_by(stream_key: str, sequence: int) -> ColumnElement[bool]:
+    """Match a message with all that it carries; nothing where another carries it."""
+    table = outbound_message
+    alone = and_(table.c.sequence == sequence, table.c.told_by.is_(None))
+    return and_(table.c.stream_key == stream_key, or_(alone, table.c.told_by == sequence))
+
+
+def is_carried(connection: Connection, stream_key: str, sequence: int) -> bool:
+    """Tell whether another message carries this one: a person decides about that one."""
     table = outbound_message
     place = and_(table.c.stream_key == stream_key, table.c.sequence == sequence)
-    statement = update(table).values(changes).where(place, table.c.state == MessageState.PARKED)
-    return connection.execute(statement).rowcount == 1
+    return connection.scalar(select(table.c.told_by).where(place)) not in (None, sequence)

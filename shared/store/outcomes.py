@@ -38,6 +38,7 @@ class Outcome(NamedTuple):
     reason: str = ""
     waits_for_kind: str | None = None
     waits_for_value: str | None = None
+    told_by: int | None = None  # the message it was sent as one with; None = it stands alone (again)
 
 
 class Attempt(NamedTuple):
@@ -76,7 +77,8 @@ class Release(NamedTuple):
 class Entry(NamedTuple):
     """What one lease holder records in one go: an outcome, the next intent, evidence, and perhaps the release.
 
-    `until` None = the lease lasts as long as it did.
+    `until` None = the lease lasts as long as it did. `carried`: what is to be sent as one with the intent for the first
+    time, its own message among it.
     """
 
     lease: Lease
@@ -85,6 +87,7 @@ class Entry(NamedTuple):
     intent: int | None = None  # sequence of the message about to be sent
     attempts: Sequence[Attempt] = ()
     release: Release | None = None
+    carried: Sequence[int] = ()
 
 
 class Recorded(StrEnum):
@@ -92,6 +95,9 @@ class Recorded(StrEnum):
 
     OK = "ok"
     VOIDED = "voided"  # the message named as intent was taken back meanwhile: go on with the next
+    TORN = (
+        "torn"  # one of the messages to be sent as one was taken back meanwhile: send none of it, read again
+    )
     MORE = "more"  # not released: there is more to do than the holder has seen, and the lease is still ours
 
 
@@ -105,15 +111,19 @@ def record(connection: Connection, entries: Sequence[Entry], worker: str, now: d
     _write_leases(connection, entries)
     _write_outcomes(connection, entries, now)
     _write_intents(connection, entries, now)
+    _write_carried(connection, entries)
     _write_attempts(connection, entries, worker)
     _write_deliveries(connection, entries, now)
     voided = _voided_intents(connection, entries)
+    torn = _torn(connection, entries)
     overtaken = _release(connection, entries, now)
-    return [_fate(entry, voided, overtaken) for entry in entries]
+    return [_fate(entry, voided, torn, overtaken) for entry in entries]
 
 
-def _fate(entry: Entry, voided: set[tuple[str, int]], overtaken: set[str]) -> Recorded:
+def _fate(entry: Entry, voided: set[tuple[str, int]], torn: set[str], overtaken: set[str]) -> Recorded:
     stream_key = entry.lease.stream_key
+    if stream_key in torn:
+        return Recorded.TORN
     if entry.release is not None and stream_key in overtaken:
         return Recorded.MORE
     return Recorded.VOIDED if (stream_key, entry.intent) in voided else Recorded.OK
@@ -179,6 +189,7 @@ def _still_held(given: Subquery) -> Executable:
 
 
 PLACE = ("stream_key", "sequence")
+TOLD_BY = (*PLACE, "told_by")
 OUTCOME = ("stream_key", *Outcome._fields, "finished_at", "intent_at")
 INTENT = (*PLACE, "intent_at")
 ATTEMPT = ("stream_key", "worker", *Attempt._fields)
@@ -202,6 +213,35 @@ def _write_outcomes(connection: Connection, entries: Sequence[Entry], now: datet
 def _write_intents(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
     rows = [(entry.lease.stream_key, entry.intent, now) for entry in entries if entry.intent is not None]
     update_tuples(connection, outbound_message, PLACE, INTENT, rows, "state", OPEN)
+
+
+def _write_carried(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Lay down what is sent as one, in the commit that announces it: from then on it stays one."""
+    rows = [
+        (entry.lease.stream_key, sequence, entry.intent) for entry in entries for sequence in entry.carried
+    ]
+    update_tuples(connection, outbound_message, PLACE, TOLD_BY, rows, "state", OPEN)
+
+
+def _torn(connection: Connection, entries: Sequence[Entry]) -> set[str]:
+    """Find streams where some of what was to be sent as one was taken back meanwhile; undo the rest of it."""
+    places = [(entry.lease.stream_key, sequence) for entry in entries for sequence in entry.carried]
+    if not places:
+        return set()
+    (closed,) = ask(
+        connection, _closed.step(connection, [dict(zip(PLACE, place, strict=True)) for place in places])
+    )
+    torn = {row.stream_key for row in closed}
+    freed = [(*place, None, None) for place in places if place[0] in torn]
+    update_tuples(connection, outbound_message, PLACE, (*TOLD_BY, "intent_at"), freed, "state", OPEN)
+    return torn
+
+
+@on_rows({name: outbound_message.c[name].type for name in PLACE})
+def _closed(given: Subquery) -> Executable:
+    table = outbound_message
+    same = and_(table.c.stream_key == given.c.stream_key, table.c.sequence == given.c.sequence)
+    return select(table.c.stream_key).join(given, same).where(table.c.state.not_in(OPEN))
 
 
 def _write_attempts(connection: Connection, entries: Sequence[Entry], worker: str) -> None:

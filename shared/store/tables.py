@@ -188,6 +188,7 @@ outbound_message = Table(
     Column("operation_id", ident(), nullable=False),
     Column("event_key", key(), nullable=False),
     Column("voids_sequence", Integer),  # of a correction: the message of the same stream that it takes back
+    Column("told_by", Integer),  # what was sent as one: the message of the same stream that carries this one
     Column("state", word(), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),

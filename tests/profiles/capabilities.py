@@ -16,6 +16,7 @@ PROVEN_BY = {
     "pull.standard_times": "test_standard_times_come_with_the_routing",
     "pull.paging": "test_nothing_is_missed_while_pages_drift",
     "pull.changed_since": "test_a_planners_change_comes_with_the_next_pull",
+    "pull.changed_midflight": "test_a_planner_changes_a_started_order",
     "pull.cancelled": "test_a_cancellation_comes_with_the_next_pull",
     "pull.deleted": "test_what_is_gone_is_missing_from_the_open_orders",
     "push.order.started": LIFE,

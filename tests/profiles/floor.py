@@ -272,6 +272,8 @@ class Floor:
         for setting, secret in self.plant.secrets.items():
             assert secret not in written, f"{setting} is in the evidence"
             assert json.dumps(secret)[1:-1] not in written, f"{setting} is in the evidence"
+        for token in tuple(self.plant.simulator.credentials):
+            assert token not in written, "a token or session is in the evidence"
 
 
 def _was_write(line, advance):

@@ -118,6 +118,17 @@ async def test_times_add_up_to_the_second_and_come_off_again(plant):
     assert round(plant.booked(order.number).operation(FIRST).run_seconds, 3) == 57
 
 
+async def test_a_time_taken_back_to_nothing_is_no_warning(plant):
+    order = await plant.released()
+    floor = plant.floor(order)
+    await told(floor, TIMED, FIRST, seconds=Decimal(90), time_kind=RUN)
+    wrong = await told(floor, TIMED, FIRST, seconds=Decimal(60), time_kind=SETUP)
+    back = await floor.takes_back(wrong.messages[-1])
+    assert (back.ends[-1].finished, back.warnings) == (True, [])
+    booked = plant.booked(order.number).operation(FIRST)
+    assert (booked.setup_seconds, booked.run_seconds) == (0, 90)
+
+
 async def test_serial_numbers_taken_back_can_be_reported_again(plant):
     order = await plant.released(SUBJECT.serial_order)
     floor = plant.floor(order)

@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from shared.domain.verdict import Verdict
+from tests.profiles.floor import LOSSY, NO_FAULT
 from tests.profiles.plant import Plant
 from tests.profiles.shift import COMPLETED, REPORTED, RUN, STARTED, TIMED, differences
 from tests.profiles.subjects import odoo17, odoo19
@@ -14,6 +15,7 @@ from tests.simulators.odoo import Odoo
 from tests.simulators.odoo.database import PRODUCTION
 
 SUBJECTS = {17: odoo17.SUBJECT, 19: odoo19.SUBJECT}
+FAULTS = [NO_FAULT, LOSSY, "drop_after_effect"]
 FEW = replace(odoo17.SUBJECT.order, quantity=Decimal(3))
 
 
@@ -25,9 +27,9 @@ async def plant(request):
         await plant.close()
 
 
-async def made(plant, order, reports, *, completes=True):
+async def made(plant, order, reports, *, completes=True, fault=NO_FAULT):
     """Work off `order`, the last operation with `reports`; returns the floor and the reasons of what was parked."""
-    floor = plant.floor(await plant.released(order))
+    floor = plant.floor(await plant.released(order), fault)
     *before, last = [operation.operation_id for operation in floor.order.operations]
     told = []
     for ident in before:
@@ -68,11 +70,12 @@ async def test_no_backorder_is_made_and_the_number_stays(plant):
     assert moves(plant, floor.order, "raw_material_production_id") == [(1, "done")]
 
 
-async def test_serial_numbers_are_received_with_the_goods():
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_serial_numbers_are_received_with_the_goods(fault):
     with Odoo(version=19) as simulator:
         plant = Plant(odoo19.SUBJECT, simulator)
         reports = [{"good": Decimal(2), "serials": ("A", "B")}, {"scrap": Decimal(1), "serials": ("C",)}]
-        floor, parked = await made(plant, odoo19.SUBJECT.serial_order, reports)
+        floor, parked = await made(plant, odoo19.SUBJECT.serial_order, reports, fault=fault)
         assert parked == []
         booked = plant.booked(floor.order.number)
         await plant.close()
@@ -114,19 +117,23 @@ async def test_a_second_batch_is_parked(plant):
     assert plant.booked(floor.order.number).batches == ("B-1",)
 
 
-async def test_goods_of_a_completed_order_are_taken_back_by_an_unbuild_order(plant):
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_goods_of_a_completed_order_are_taken_back_by_an_unbuild_order(plant, fault):
     floor, _ = await made(plant, FEW, [{"good": Decimal(2)}, {"good": Decimal(1)}])
     wrong = next(sent for sent in reversed(floor.sent) if sent.event.good == 1)
+    floor.fault = fault
     told = await floor.takes_back(wrong)
     assert told.ends[-1].finished, told.ends[-1]
     booked = plant.booked(floor.order.number)
     assert (booked.state, booked.good, booked.postings) == ("completed", 2, 2)
 
 
-async def test_scrap_is_taken_back_until_the_order_is_completed(plant):
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_scrap_is_taken_back_until_the_order_is_completed(plant, fault):
     reports = [{"good": Decimal(3)}, {"scrap": Decimal(1), "scrap_reason": "S1"}]
     floor, parked = await made(plant, FEW, reports, completes=False)
     wrong = next(sent for sent in reversed(floor.sent) if sent.event.scrap)
+    floor.fault = fault
     told = await floor.takes_back(wrong)
     assert told.ends[-1].finished, told.ends[-1]
     ends = await floor.states(COMPLETED, floor.order.operations[-1].operation_id)

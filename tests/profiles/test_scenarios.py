@@ -118,9 +118,17 @@ async def drifting(plant, drift):
     counted = Counter(order.number for order in seen)
     once = set(known) - (set() if drift == "release" else {first})
     assert {number: counted[number] for number in once} == dict.fromkeys(once, 1)
+    await check_resumed(plant, erp, pages[0], once)
     later, _ = await plant.pull(pages[-1].watermark, erp)
     _check_drifted(plant, drift, {order.number: order for order in seen} | later, first, drifted)
     await plant.close()
+
+
+async def check_resumed(plant, erp, page, numbers):
+    """Whoever dies after the first page and kept its watermark goes on from there: the others must still come."""
+    if page.watermark:
+        rest, _ = await plant.pull(page.watermark, erp)
+        assert numbers <= {order.number for order in page.orders} | set(rest)
 
 
 def _drift(plant, drift, first):
@@ -276,6 +284,32 @@ def _check_state(plant, order, key, state):
         assert plant.booked(order.number).operations[0].state == state, key
 
 
+async def test_a_planner_changes_a_started_order(plant):
+    done = plant.proves("pull.changed_midflight")
+    order = await plant.released()
+    floor, less = plant.floor(order), order.quantity - 2
+    first = order.operations[0].operation_id
+    await tell(floor, STARTED, first, ["push.operation.started"])
+    await work(floor, first, less)
+    _, watermark = await plant.pull()
+    if not done:
+        with pytest.raises(Exception, match=r"\w"):  # the ERP's own refusal, whatever the simulator calls it
+            plant.simulator.change_quantity(order.number, less)
+        return
+    plant.simulator.change_quantity(order.number, less)
+    changed = (await plant.pull(watermark))[0][order.number]
+    assert (changed.quantity, changed.erp_state) == (less, ErpState.RELEASED)
+    assert changed.operation_ids == order.operation_ids
+    floor.order = changed
+    await tell(floor, COMPLETED, first, ["push.operation.completed"])
+    for operation in changed.operations[1:]:
+        await complete_one(floor, operation.operation_id)
+    booked = plant.booked(order.number)
+    assert differences(floor, booked) == []
+    if plant.checklist.is_done("push.order.completed"):
+        assert booked.state == "completed"
+
+
 # -- quantities out of the ordinary -----------------------------------------------------------------------------------
 
 
@@ -395,6 +429,33 @@ async def check_taken_back(plant, floor, wrong, *, done):
         assert plain(told.parked[-1]), told.parked
     else:
         assert not plant.erp.pushes(MessageKind.CORRECTION)
+
+
+@pytest.mark.parametrize("fault", [LOSSY, "drop_before_effect", "drop_after_effect"])
+async def test_whatever_goes_wrong_what_is_taken_back_is_taken_back_once(plant, fault):
+    assert plant.proves("find.every_step")
+    by_serial = plant.checklist.is_done("push.production.serials")
+    order = await plant.released(plant.subject.serial_order if by_serial else None)
+    floor = plant.floor(order)
+    last = await up_to_the_last(floor)
+    await tell(floor, STARTED, last, ["push.operation.started"])
+    floor.fault = fault
+    wrong = await work(floor, last, 1, **named(floor, "A"))
+    await work(floor, last, 1, **named(floor, "B"))
+    spent = await tell(floor, TIMED, last, ["push.time.run"], seconds=Decimal(720), time_kind=RUN)
+    await tell(floor, TIMED, last, ["push.time.run"], seconds=Decimal(1800), time_kind=RUN)
+    for key, told in (("push.correction.quantity", wrong), ("push.correction.time", spent)):
+        if plant.checklist.is_done(key):
+            await check_taken_back(plant, floor, told, done=True)
+    assert floor.hits
+    assert plant.simulator.overlaps == 0
+    assert differences(floor, plant.booked(order.number)) == []
+
+
+def named(floor, letter):
+    """Return the serial number of a piece where the ERP keeps such."""
+    keeps = floor.plant.checklist.is_done("push.production.serials")
+    return {"serials": (f"{floor.order.number}-{letter}",)} if keeps else {}
 
 
 # -- what the ERP refuses ---------------------------------------------------------------------------------------------

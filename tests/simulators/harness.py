@@ -24,6 +24,8 @@ from uvicorn.server import ServerState
 ZERO = Decimal(0)
 FAULTS = ("drop_before_effect", "drop_after_effect", "hang_before_effect", "hang_after_effect", "status")
 HANG_SECONDS = 30
+SECRET_HEADERS = {b"x-api-key", b"x-csrf-token"}
+SESSION_LENGTH = 16  # shorter cookies are preferences
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,14 @@ class Fault:
 class Simulator:
     """Base of all simulators; a subclass gives `app` (ASGI) and the five methods below the line.
 
-    Every request is logged as "METHOD /path?query" in `calls`, with its status in `statuses`. `overlaps` counts
+    Every request is logged as "METHOD /path?query" in `calls`, with its status in `statuses`; the tokens and session
+    cookies it came with are kept in `credentials`. `overlaps` counts
     writes that met another write on the same order, as `order_of` (a subclass may give it) tells them apart.
     """
 
     def __init__(self):
         self.calls = []
+        self.credentials = set()
         self.statuses = Counter()
         self.overlaps = 0
         self.latency_ms = 0
@@ -183,6 +187,7 @@ class Simulator:
         body = await _whole(receive)
         line = f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}".rstrip("?")
         self.calls.append(line)
+        self.credentials.update(_credentials(scope["headers"]))
         self._act_before(line)
         fault = self._next_fault(line)
         order = self.order_of(scope["method"], scope["path"], body) if scope["method"] != "GET" else ""
@@ -278,6 +283,19 @@ def shared_loop():
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True, name="simulators").start()
     return loop
+
+
+def _credentials(headers):
+    """Yield the tokens, keys and session cookies among the headers of a request."""
+    for name, value in headers:
+        plain = value.decode("latin-1")
+        if name == b"cookie":
+            values = (pair.partition("=")[2] for pair in plain.split("; "))
+            yield from (one for one in values if len(one) >= SESSION_LENGTH)
+        elif name == b"authorization" and not plain.startswith("OAuth "):
+            yield plain.rpartition(" ")[2]
+        elif name in SECRET_HEADERS:
+            yield plain
 
 
 async def _whole(receive):

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from decimal import Decimal
 
 import httpx
@@ -589,11 +590,12 @@ async def test_a_late_commit_carries_an_early_write_date():
     with Odoo(19) as odoo:
         first, second = (odoo.release(bolts(10, ())) for _ in range(2))
         odoo.database.commit_seconds = 1
+        begun = threading.Event()
+        odoo.before("/write", begun.set)
         async with httpx.AsyncClient(base_url=odoo.url, headers=odoo.headers, timeout=5) as client:
             body = {"ids": [1], "vals": {"origin": "late"}}
             writing = asyncio.create_task(client.post(f"/json/2/{PRODUCTION}/write", json=body))
-            while not any(call.endswith("/write") for call in odoo.calls):
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(begun.wait, 5)
             await asyncio.sleep(0.1)
             odoo.change_quantity(second, Decimal(12))
             asked = {"domain": [], "fields": ["name", "origin"], "order": "write_date"}

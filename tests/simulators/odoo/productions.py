@@ -48,7 +48,7 @@ class Productions:
         return self.records.where(MOVE, raw_material_production_id=ident)
 
     def compute_state(self, ident):
-        """_compute_state: a stored computed column, which moves no write_date."""
+        """_compute_state: a stored computed column; a change of it moves write_date, as models.py _write says."""
         row = self.records.get(MODEL, ident)
         if row["state"] in ("draft", *OVER):
             return
@@ -64,7 +64,8 @@ class Productions:
             or any(move["picked"] for move in self._raw(ident))
         ):
             state = "progress"
-        self.records.set(MODEL, ident, touch=False, state=state)
+        if state != row["state"]:
+            self.records.set(MODEL, ident, state=state)
 
     # -- writing --------------------------------------------------------------------------------------------
 

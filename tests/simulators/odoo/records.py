@@ -61,12 +61,11 @@ class Records:
         rows = self.tables.get(model, {}).values()
         return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
 
-    def set(self, model, ident, *, touch=True, **values):
-        """Store values past all rules; `touch` off leaves write_date, as recomputed columns do."""
+    def set(self, model, ident, **values):
+        """Store values past all rules, recomputed columns too: every change is stamped."""
         row = self.get(model, ident)
         self._remember(model, ident)
-        stamp = {"write_date": self.now, "write_uid": USER} if touch else {}
-        self.tables[model][ident] = row | values | stamp
+        self.tables[model][ident] = row | values | {"write_date": self.now, "write_uid": USER}
 
     def add(self, model, **values):
         """Insert a record past all rules; returns its id."""

@@ -181,5 +181,5 @@ class Workorders:
         free = True
         for row in self.of(production):
             if free and row["state"] in ("pending", "waiting", "blocked"):
-                self.records.set(MODEL, row["id"], touch=False, state="ready")
+                self.records.set(MODEL, row["id"], state="ready")
             free = free and row["state"] in OVER

@@ -265,6 +265,7 @@ def _outbound_message() -> None:
         sa.Column("operation_id", ident(200), nullable=False),
         sa.Column("event_key", key(), nullable=False),
         sa.Column("voids_sequence", sa.Integer()),
+        sa.Column("told_by", sa.Integer()),
         sa.Column("state", word(40), nullable=False),
         sa.Column("created_at", instant(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),

@@ -35,12 +35,18 @@ def _named(name: str, *, sqlite: bool) -> str:
 
 
 def _said(body: str, *, sqlite: bool) -> str:
-    """Spell `body` for one engine: `[t]` stands before a table's name, `«x»` is a quantity (SQLite has millionths)."""
-    schema, quantity = ("", "(({}) / 1000000.0)") if sqlite else ("tascus.", "({})")
-    body = body.replace("[t]", schema)
-    while "«" in body:
-        body = re.sub("«([^«»]*)»", lambda found: quantity.format(found[1]), body)
-    return body
+    """Spell `body` for one engine.
+
+    `[t]` stands before a table's name. `«x»` is a stored quantity, which SQLite keeps in millionths, and `{x}` any
+    other number: whatever it is made of, its type is DECIMAL(19,6).
+    """
+    schema, quantity, number = (
+        ("", "(({}) / 1000000.0)", "({})")
+        if sqlite
+        else ("tascus.", "CAST({} AS DECIMAL(19, 6))", "CAST({} AS DECIMAL(19, 6))")
+    )
+    body = re.sub("«([^«»]*)»", lambda found: quantity.format(found[1]), body.replace("[t]", schema))
+    return re.sub("{([^{}]*)}", lambda found: number.format(found[1]), body)
 
 
 LAST_OPERATION = """
@@ -77,7 +83,7 @@ SELECT o.connection, o.number AS order_number, o.order_key, p.operation_id, p.na
        «COALESCE(a.good, 0)» AS good, «COALESCE(a.scrap, 0)» AS scrap, «COALESCE(a.rework, 0)» AS rework,
        «p.setup_seconds» AS standard_setup_seconds, «COALESCE(a.setup_seconds, 0)» AS actual_setup_seconds,
        «p.run_seconds» AS standard_run_seconds_per_unit, «COALESCE(a.run_seconds, 0)» AS actual_run_seconds,
-       CASE WHEN a.good + a.scrap > 0 THEN «a.run_seconds» / «a.good + a.scrap» END
+       CASE WHEN a.good + a.scrap > 0 THEN {«a.run_seconds» / «a.good + a.scrap»} END
          AS actual_run_seconds_per_unit,
        a.started_at, CASE WHEN a.status = 'completed' THEN a.last_at END AS completed_at
   FROM [t]works_order o
@@ -86,8 +92,8 @@ SELECT o.connection, o.number AS order_number, o.order_key, p.operation_id, p.na
  WHERE p.vanished_at IS NULL OR a.operation_key IS NOT NULL
  UNION ALL
 SELECT s.connection, s.order_number, s.stream_key, a.operation_id, NULL, NULL, a.status,
-       «a.good», «a.scrap», «a.rework», NULL, «a.setup_seconds», NULL, «a.run_seconds»,
-       CASE WHEN a.good + a.scrap > 0 THEN «a.run_seconds» / «a.good + a.scrap» END,
+       «a.good», «a.scrap», «a.rework», {NULL}, «a.setup_seconds», {NULL}, «a.run_seconds»,
+       CASE WHEN a.good + a.scrap > 0 THEN {«a.run_seconds» / «a.good + a.scrap»} END,
        a.started_at, CASE WHEN a.status = 'completed' THEN a.last_at END
   FROM [t]stream s
   JOIN [t]operation_state a ON a.order_key = s.stream_key
@@ -106,7 +112,7 @@ PASSED_AT_ONCE = """
 SELECT s.connection, s.order_number, s.stream_key AS order_key, e.operation_id,
        COUNT(*) AS units,
        SUM(CASE WHEN e.outcome = 'pass' THEN 1 ELSE 0 END) AS units_passed_first,
-       SUM(CASE WHEN e.outcome = 'pass' THEN 1.0 ELSE 0.0 END) / COUNT(*) AS first_pass_yield
+       {SUM(CASE WHEN e.outcome = 'pass' THEN 1.0 ELSE 0.0 END) / COUNT(*)} AS first_pass_yield
   FROM [t]stream s
   JOIN [t]execution_event e ON e.order_key = s.stream_key
   LEFT JOIN [t]event_serial u ON u.event_key = e.event_key

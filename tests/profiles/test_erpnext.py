@@ -123,3 +123,34 @@ async def test_times_of_two_orders_on_a_workstation_with_room_for_one_are_parked
         told = await second.states(TIMED, "1", seconds=Decimal(3600), time_kind=RUN)
         assert "is overlapping with" in told.parked[0]
         await plant.close()
+
+
+def refusal(status, kind, *messages):
+    """Return a refusal as Frappe writes it: JSON texts in a JSON text, the words in HTML."""
+    body = {"exc_type": kind, "exception": f"frappe.exceptions.{kind}: in words"}
+    if messages:
+        body["_server_messages"] = json.dumps([json.dumps({"message": words}) for words in messages])
+    return HttpReply(ReplyKind.ANSWERED, status, {}, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict", "reason"),
+    [
+        (refusal(417, "TimestampMismatchError", "modified"), Verdict.RETRY, "saving the same document"),
+        (refusal(500, "QueryDeadlockError"), Verdict.RETRY, "QueryDeadlockError"),
+        (refusal(500, "TypeError"), Verdict.PARK, "TypeError frappe.exceptions.TypeError: in words"),
+        (refusal(500, "OperationalError"), Verdict.RETRY, "OperationalError"),
+        (
+            refusal(417, "ValidationError", "an alert", "Job <strong>PO-JOB1</strong><br>is <b>full</b>"),
+            Verdict.PARK,
+            "Job PO-JOB1 is full",
+        ),
+        (refusal(404, "DoesNotExistError"), Verdict.PARK, "DoesNotExistError"),
+        (refusal(403, "PermissionError", "not yours"), Verdict.HALT, "PermissionError"),
+    ],
+)
+def test_frappes_refusals_are_read_as_they_are_meant(reply, verdict, reason):
+    rules = load_profile("erpnext").connection.rules
+    decision = judged(ReplyFacts(reply, str), rules, {}, NO_TABLES, datetime.now(UTC))
+    assert decision.verdict is verdict
+    assert reason in decision.reason
