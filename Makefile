@@ -4,7 +4,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 AZURITE := devhost/node_modules/.bin/azurite-queue
 
-.PHONY: demo test lint types setup lock clean
+.PHONY: demo test test-sqlserver lint types setup lock clean
 
 setup: $(VENV)/.ready $(AZURITE)
 
@@ -21,7 +21,7 @@ $(AZURITE): devhost/package-lock.json
 
 # ONCE=1 ends after the comparison (0: every figure agrees), PORT=7072 takes another port, SQL=<url> another store.
 demo: setup
-	@$(PYTHON) -m demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
+	@$(PYTHON) -m demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT)) $(if $(SQL),--sql "$(SQL)")
 
 lock: $(VENV)/.ready
 	$(VENV)/bin/uv pip compile --quiet --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
@@ -36,6 +36,12 @@ types: $(VENV)/.ready
 
 test: setup lint types
 	$(PYTHON) -m pytest
+
+# The store on SQL Server: TASCUS_TEST_SQLSERVER_URL names a database of the tests' own (docs/sql-server.md); they empty it.
+test-sqlserver: setup
+	@test -n "$$TASCUS_TEST_SQLSERVER_URL" || { echo "TASCUS_TEST_SQLSERVER_URL is not set: see docs/sql-server.md"; exit 2; }
+	$(PYTHON) -m pytest tests/contract/store -k sqlserver
+	$(PYTHON) -m pytest tests/integration/test_sqlserver_demo.py
 
 clean:
 	rm -rf $(VENV) .cache devhost/node_modules
