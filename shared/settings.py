@@ -121,5 +121,7 @@ def _connection(entry: Any, number: int) -> ConnectionSettings:  # noqa: ANN401 
         )
     name = str(entry["name"])
     if not name or name != name.strip():
-        raise ConfigurationError(f"connection {number}: {name!r} is no name; it must not begin or end in a space")
+        raise ConfigurationError(
+            f"connection {number}: {name!r} is no name; it must not begin or end in a space"
+        )
     return ConnectionSettings(name, str(entry["profile"]), entry.get("settings") or {})

@@ -137,7 +137,10 @@ async def test_the_answer_of_a_reply_may_stand_deeper():
 
 
 async def test_what_was_found_but_reads_back_otherwise_is_sent_again_from_its_beginning():
-    back = {"call": "GET /back", "expect": [{"that": "=reply.body.done", "otherwise": "retry", "reason": "not done"}]}
+    back = {
+        "call": "GET /back",
+        "expect": [{"that": "=reply.body.done", "otherwise": "retry", "reason": "not done"}],
+    }
     step = reporting(verified="find", find=LOOK, read_back=back)
     network = Network({}, {"state": "done"}, {"done": False})
     progress = Progress()
