@@ -1,4 +1,4 @@
-"""`profile new|check|try|explain`: arguments in, one of this folder's rooms, lines out."""
+"""`profile new|check|try|explain|matrix`: arguments in, one of this folder's rooms, lines out."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     explain = whats.add_parser("explain", help="what is called, in order, per kind of message")
     explain.add_argument("name", help="a shipped profile's name or a YAML file")
+    whats.add_parser("matrix", help="print docs/erps.md: what each ERP can do, and how that is proven")
     explain.add_argument("kind", nargs="?", choices=KINDS, help="one kind only")
 
 
@@ -50,6 +51,11 @@ def run(given: argparse.Namespace) -> int:
 
         kind = MessageKind(given.push) if given.push else None
         return asyncio.run(try_out(given.connection, given.orders, kind, print))
+    if given.what == "matrix":
+        from cli.profile.matrix import page  # noqa: PLC0415
+
+        print(page(), end="")
+        return 0
     from cli.profile.explain import explain  # noqa: PLC0415
     from shared.profiles.loader import load_profile  # noqa: PLC0415
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -125,8 +125,9 @@ def address(url: str) -> URL:
     return URL(f"{parts.scheme}://{parts.netloc}").join(URL(rest or "/", encoded=True))
 
 
+@cache
 def trusted() -> ssl.SSLContext:
-    """Trust whom the system trusts (`SSL_CERT_FILE` included) and the list that comes with certifi."""
+    """Trust whom the system trusts (`SSL_CERT_FILE` included) and the list that comes with certifi; read once."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

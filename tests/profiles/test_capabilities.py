@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.profiles_matrix import CAPABILITIES, matrix, page
+from cli.profile.matrix import CAPABILITIES, matrix, page
 from shared.profiles.loader import shipped_profiles
 from tests.profiles import test_scenarios
 from tests.profiles.capabilities import PROVEN_BY
