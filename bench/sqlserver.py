@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pyodbc
 
 from shared.domain.checks import References
@@ -32,7 +33,6 @@ from tests.unit.floor_words import made, plan
 
 NOW = datetime.now(UTC)
 RAW = "(k CHAR(24) NOT NULL PRIMARY KEY, a NVARCHAR(200), b NVARCHAR(200), q DECIMAL(19,6), t DATETIMEOFFSET(3), n INT)"
-SIX = 6  # columns of the raw table
 
 
 def raw_rows(count: int, begin: int) -> list[tuple[Any, ...]]:
@@ -55,6 +55,22 @@ def raw(connection: Any, rows: Sequence[tuple[Any, ...]], *, fast: bool) -> None
     cursor.setinputsizes([*sizes, (pyodbc.SQL_INTEGER, 0, 0)])
     cursor.executemany("INSERT INTO tascus_bench VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(3)), ?)", rows)
     connection.commit()
+
+
+OPENED = """
+INSERT INTO tascus_bench SELECT k, a, b, q, t, n FROM OPENJSON(?) WITH (
+    k CHAR(24) '$[0]', a NVARCHAR(200) '$[1]', b NVARCHAR(200) '$[2]', q DECIMAL(19,6) '$[3]',
+    t DATETIMEOFFSET(3) '$[4]', n INT '$[5]')"""
+
+
+def by_json(connection: Any, total: int, begin: int) -> None:  # noqa: ANN401
+    """Insert the same rows as one JSON parameter a statement."""
+    for start in range(0, total, 1000):
+        rows = raw_rows(min(1000, total - start), begin + start)
+        cursor = connection.cursor()
+        cursor.setinputsizes([(pyodbc.SQL_WVARCHAR, 0, 0)])
+        cursor.execute(OPENED, orjson.dumps(rows, default=str).decode())
+        connection.commit()
 
 
 def per_second(count: int, work: Callable[[], None]) -> float:
@@ -82,6 +98,9 @@ def travel(store: Store, total: int) -> float:
     slow = max(1, total // 20)
     singly = per_second(slow, lambda: chunks(inner, slow, 50_000_000, fast=False))
     line("executemany, one row a journey", singly, baseline)
+    by_json(inner, 100, 91_000_000)
+    packed = per_second(total, lambda: by_json(inner, total, 60_000_000))
+    line("OPENJSON, 1000 rows a statement and commit", packed, baseline)
     inner.execute("DROP TABLE tascus_bench")
     inner.commit()
     connection.close()

@@ -68,6 +68,7 @@ TOLD_WITH_OTHERS = (
     "what it takes back was told together with {} others as one message; take the difference back in the ERP by hand,"
     " then dismiss this one"
 )
+NEVER_TOLD = "what it takes back was superseded and never told"
 
 
 class Lane:
@@ -125,7 +126,15 @@ class Lane:
                 self._head = min(each.sequences[0] for each in together[place:])
                 return stop
         self._head = self._backlog.next_sequence
-        return None
+        return self._left_out(messages, together)
+
+    def _left_out(self, messages: Sequence[QueuedMessage], together: Sequence[Told]) -> Stop | None:
+        """Come back later for what was read without the message that carries it: that one is being put back."""
+        if len(together) == len(messages):
+            return None
+        left = {each.sequence for each in messages}.difference(*(told.sequences for told in together))
+        self._head = min(left, default=self._head)
+        return Stop(datetime.now(UTC) + HELD_LOOK) if left else None
 
     async def _together(self, messages: Sequence[QueuedMessage]) -> Sequence[Told]:
         """Put together what the profile wants told as one, and what was sent as one before."""
@@ -140,13 +149,6 @@ class Lane:
         erp = await self._deliverer.erp(name)
         if erp is None:
             return self._hold(queued, Missing("connection", name))
-        if queued.voided_unheard:
-            self._unrecorded.moot(queued)
-            return None
-        if queued.voided_with:
-            return self._park(
-                told, queued.attempts, queued.progress, TOLD_WITH_OTHERS.format(queued.voided_with)
-            )
         try:
             push = await self._planned(erp, queued)
         except MappingError as error:
@@ -161,7 +163,15 @@ class Lane:
         return AGAIN if told.superseded else None
 
     async def _planned(self, erp: Erp, queued: QueuedMessage) -> PlannedPush | Missing | Exempt:
-        """Translate `queued`; if something is missing, look once more: it may have arrived meanwhile."""
+        """Translate `queued`; if something is missing, look once more: it may have arrived meanwhile.
+
+        Raises:
+            MappingError: it cannot be told, however often it is tried.
+        """
+        if queued.voided_with:
+            raise MappingError(TOLD_WITH_OTHERS.format(queued.voided_with))
+        if queued.voided_unheard:
+            return Exempt(NEVER_TOLD)
         push = self._translated(erp, queued)
         if not isinstance(push, Missing) or push.kind == PARKED:
             return push
@@ -244,7 +254,10 @@ class Lane:
         if halted_until is None and in_vain(decision, self._failures):
             reason = f"given up after {self._failures + 1} tries without an answer: {decision.reason}"
             return self._park(told, attempts, advance.progress, reason)
-        self._unrecorded.stays(told.message, attempts + 1 if decision.spends_attempt else attempts, advance)
+        if told.carries and not decision.spends_attempt and advance.progress == Progress():
+            self._unrecorded.apart(told, attempts, decision.reason)
+        else:
+            self._unrecorded.stays(told.message, attempts + decision.spends_attempt, advance)
         if halted_until is not None:
             return Stop(halted_until, self._failures, halted=True)
         wait = retry_wait(self._failures, random.random(), decision.after)  # noqa: S311 - jitter, not a secret
@@ -262,7 +275,7 @@ class Lane:
         """
         self._failures = 0
         if told.carries and progress == Progress():
-            self._unrecorded.apart(told, attempts, reason)
+            self._unrecorded.apart(told, max(attempts, 1), f"refused as one with others: {reason}")
             return AGAIN
         self._unrecorded.parked(told, attempts, progress, reason)
         aside = [each for each in self._backlog.messages if each.sequence in told.sequences]

@@ -83,16 +83,12 @@ class Unrecorded:
     def exempt(self, told: Told, reason: str) -> None:
         """Note that this ERP has no place for a message. What it would have superseded is still to be told."""
         queued = told.message._replace(told_by=None)
-        self._conclude(queued, MessageState.EXEMPT, queued.attempts, queued.progress, reason)
+        state = MessageState.VOIDED if queued.voided_unheard else MessageState.EXEMPT
+        self._conclude(queued, state, queued.attempts, queued.progress, reason)
         for sequence in told.members[1:]:
             self.outcomes.append(Outcome(sequence, MessageState.EXEMPT, 0, UNTOUCHED, reason))
         for sequence in told.superseded:
             self.outcomes.append(Outcome(sequence, MessageState.PENDING, 0, UNTOUCHED))
-
-    def moot(self, queued: QueuedMessage) -> None:
-        """Note that a correction takes back what the ERP was never told of."""
-        reason = "what it takes back was superseded and never told"
-        self._conclude(queued, MessageState.VOIDED, queued.attempts, queued.progress, reason)
 
     def parked(self, told: Told, attempts: int, progress: Progress, reason: str) -> None:
         """Note that a message, with all that it carries, waits for a person, and tell that person once."""
@@ -102,10 +98,9 @@ class Unrecorded:
         self._warn(WarningKind.MESSAGE_PARKED, told.message, shown)
 
     def apart(self, told: Told, attempts: int, reason: str) -> None:
-        """Note that nothing of what was sent as one is in the ERP: from now on each message goes alone."""
-        said = f"sent as one with others and refused, now on its own: {reason}"
+        """Note that nothing of what was sent as one is in the ERP: all is free, and goes alone after an attempt."""
         for sequence in told.sequences:
-            self.outcomes.append(Outcome(sequence, MessageState.PENDING, max(attempts, 1), UNTOUCHED, said))
+            self.outcomes.append(Outcome(sequence, MessageState.PENDING, attempts, UNTOUCHED, reason))
 
     def held(self, queued: QueuedMessage, missing: Missing) -> None:
         """Note that a message waits for something to arrive, and say so once."""

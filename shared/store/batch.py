@@ -118,7 +118,8 @@ class _Compiled:
     """One statement as T-SQL with named parameters, and what its rows are made of."""
 
     def __init__(self, compiler: SQLCompiler) -> None:
-        single = {name: bind for bind, name in compiler.bind_names.items() if not bind.expanding}
+        spelled = compiler.post_compile_params | compiler.literal_execute_params
+        single = {name: bind for bind, name in compiler.bind_names.items() if bind not in spelled}
         self.types = {name: bind.type for name, bind in single.items()}
         self._own = {name: bind.effective_value for name, bind in single.items()}
         self.text = LIST.sub(lambda found: self._spelled(found[1], compiler), compiler.string)
@@ -127,8 +128,10 @@ class _Compiled:
         self._kinds: list[TypeEngine[Any]] = [column.type for column in columns]
 
     def _spelled(self, name: str, compiler: SQLCompiler) -> str:
-        """Turn a list of IN, which is part of the statement, into parameters."""
+        """Turn a list of IN, which is part of the statement, into parameters, and the number of LIMIT into digits."""
         bind = compiler.binds[name]
+        if not bind.expanding:
+            return str(int(bind.effective_value or 0))
         members = {f"{name}_{place}": value for place, value in enumerate(bind.value or ())}
         self._own |= members
         self.types |= dict.fromkeys(members, bind.type)

@@ -14,11 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError
 
 from shared.errors import StoreUnavailable
-from shared.store.faults import Fault, fault_of, wait_before_repeat
+from shared.store.faults import REPEATABLE, Fault, fault_of, wait_before_repeat
 from shared.store.limits import BUSY_SECONDS, Limits
 from shared.store.tables import SCHEMA
 
@@ -94,7 +93,7 @@ class Store:
             try:
                 with engine.connect().execution_options(begin=begin) as connection, connection.begin():
                     return work(connection)
-            except (DBAPIError, PoolTimeout) as error:
+            except REPEATABLE as error:
                 failed += 1
                 wait = wait_before_repeat(fault_of(error), failed)
                 if wait is None:
@@ -111,7 +110,7 @@ class Store:
 
 def translated(error: BaseException) -> BaseException:
     """Name the failure after what the caller does: buffer and come back, or report a defect."""
-    if not isinstance(error, (DBAPIError, PoolTimeout)):
+    if not isinstance(error, REPEATABLE):
         return error
     if isinstance(error, IntegrityError) or fault_of(error) is Fault.DEFECT:
         return error  # a key that is there time and again is no race

@@ -15,7 +15,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 if TYPE_CHECKING:
@@ -117,6 +117,12 @@ WORDS: Mapping[str, Fault] = {  # a server that gives one number to many errors,
     "is starting up": Fault.BUSY,
     "database is locked": Fault.AWAY,  # SQLite has waited already, for as long as it was told
 }
+CUT_AT_ONCE = "This Connection is closed"  # how SQLAlchemy tells of one that died while it was being opened
+REPEATABLE = (
+    DBAPIError,
+    PoolTimeout,
+    ResourceClosedError,
+)  # what a policy has to look at; all else is a defect
 DEFECTS = (IntegrityError, ProgrammingError, DataError)
 NUMBER = re.compile(r"\((\d{2,8})\)(?: \(SQL\w+\)|(?=;|$))")
 TRIES = {Fault.RACE: 8, Fault.DROPPED: 4, Fault.BUSY: 4}
@@ -128,6 +134,8 @@ def fault_of(error: BaseException) -> Fault:
     """Tell what `error`, of SQLAlchemy or of a driver under it, means."""
     if isinstance(error, PoolTimeout):
         return Fault.BUSY
+    if isinstance(error, ResourceClosedError) and str(error) == CUT_AT_ONCE:
+        return Fault.DROPPED
     if not isinstance(error, DBAPIError):
         return Fault.DEFECT
     stated = _by_number(error) or _by_words(error)

@@ -162,8 +162,7 @@ class Voided(NamedTuple):
 def _queued(row: Any, voided: Mapping[tuple[str, int], Voided]) -> QueuedMessage:  # noqa: ANN401
     columns = len(MESSAGE_COLUMNS)
     key, sequence, kind, operation_id, state, attempts, progress, intent_at, voids, told_by = row[:columns]
-    target = voided.get((key, voids))
-    return QueuedMessage(
+    queued = QueuedMessage(
         key,
         sequence,
         MessageKind(kind),
@@ -173,9 +172,16 @@ def _queued(row: Any, voided: Mapping[tuple[str, int], Voided]) -> QueuedMessage
         progress_from(progress, left_open=intent_at is not None),
         event_of(row[columns:]),
         voids,
-        *(target[:2] if target else (None, None)),
-        told_by,
-        *(target[2:] if target else ()),
+        told_by=told_by,
+    )
+    target = voided.get((key, voids))
+    if target is None:
+        return queued
+    return queued._replace(
+        voided_kind=target.kind,
+        voided_event=target.event,
+        voided_with=target.others,
+        voided_unheard=target.unheard,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from cli.profiles_matrix import CAPABILITIES
+from cli.profile.matrix import CAPABILITIES
 
 SHIFT, LIFE = "test_a_whole_shift_is_booked_as_told", "test_states_follow_the_floor"
 EVERY_FAULT = "test_whatever_goes_wrong_every_effect_is_there_once"

@@ -8,124 +8,25 @@ import asyncio
 import inspect
 import json
 import sys
-from datetime import UTC, datetime
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
-from urllib.parse import unquote, urlsplit
-
-import httpx
+from typing import NamedTuple
 
 from shared.domain.message import MessageKind
 from shared.domain.plan_json import plan_to_json
-from shared.erp.engine import build
-from shared.erp.port import Exempt, Missing
-from tests.profiles.conftest import subject_called
-from tests.profiles.floor import RUN, Floor
-from tests.profiles.plant import Plant
-from tests.profiles.replies import NAMES, body, path_of, written
+from tests.profiles.conftest import SUBJECTS, subject_called
+from tests.profiles.floor import RUN
+from tests.profiles.listening import ListeningFloor, ListeningPlant
+from tests.profiles.replies import NAMES, in_order, path_of, written
 from tests.profiles.shift import COMPLETED, REPORTED, STARTED, TIMED, complete_one, tell, whole_shift, work
-from tests.profiles.steady import SHIFT, steady
+from tests.profiles.steady import steady
 
 ROOT = Path(__file__).parents[2]
-OF_THE_WIRE = {"connection", "content-encoding", "content-length", "date", "server", "transfer-encoding"}
-SECRET = {"set-cookie", "x-csrf-token"}
-LONGEST_REQUEST = 2000  # characters; the engine's evidence ends there too
-
-
-# -- listening --------------------------------------------------------------------------------------------------------
-
-
-class Listening(httpx.AsyncBaseTransport):
-    """The network, and whole replies as they came: evidence is cut, and no reply that is cut can be read again."""
-
-    def __init__(self):
-        self._network = httpx.AsyncHTTPTransport()
-        self.heard = []
-
-    async def handle_async_request(self, request):
-        reply = await self._network.handle_async_request(request)
-        await reply.aread()
-        self.heard.append((request.method, _place(str(request.url)), reply))
-        headers = [pair for pair in reply.headers.multi_items() if pair[0] not in OF_THE_WIRE]
-        return httpx.Response(reply.status_code, headers=headers, content=reply.content)
-
-    async def aclose(self):
-        await self._network.aclose()
-
-    def reply_to(self, exchange):
-        """Return the reply that `exchange` is the evidence of, and forget what was heard up to it."""
-        asked = exchange.method, _place(exchange.url), exchange.status
-        while self.heard:
-            method, place, reply = self.heard.pop(0)
-            if (method, place, reply.status_code) == asked:
-                return reply
-        raise LookupError(f"nobody heard {asked}")
-
-
-def _place(url):
-    _, _, path, query, _ = urlsplit(url)
-    return unquote(path), unquote(query)
-
-
-class ListeningPlant(Plant):
-    """A plant whose replies are heard."""
-
-    def connect(self, **patience):
-        self.network = Listening()
-
-        async def resolve(name):
-            return self.secrets[name]
-
-        given = self.subject.settings(self.simulator) | {name: name for name in self.secrets}
-        profile = self.subject.loaded(**patience)
-        erp = build(profile, given, resolve, lambda: datetime.now(UTC), self.network)
-        self._connections.append(erp)
-        return erp
-
-
-class ListeningFloor(Floor):
-    """A floor that notes down every exchange it causes."""
-
-    def __init__(self, plant, erp, order):
-        super().__init__(plant, erp, order)
-        self.now = SHIFT
-        self.examples = []
-
-    async def _to_the_end(self, plan, told):
-        self._calls = []
-        end = await super()._to_the_end(plan, told)
-        if end.finished:
-            message = plan.message
-            said = {"id": message.message_id, "operation": message.operation_id, "body": dict(message.body)}
-            captured = dict(end.progress.captured)
-            self.examples.append(
-                {"kind": str(message.kind), "order": self.order.number, "message": said}
-                | {"calls": self._calls, "captured": captured}
-            )
-        return end
-
-    async def _try(self, plan, progress, tries, *, careful):
-        advance = await super()._try(plan, progress, tries, careful=careful)
-        clean = self.erp._caller.secrets.redacted
-        self._calls += [_call(one, self.plant.network.reply_to(one), clean) for one in advance.exchanges]
-        return advance
-
-
-def _call(exchange, reply, clean):
-    """Return one exchange as it is kept: the path from the server's root, the reply whole."""
-    _, _, path, query, _ = urlsplit(exchange.url)
-    kept = {name: clean(value) for name, value in reply.headers.items() if name not in OF_THE_WIRE | SECRET}
-    request = exchange.request
-    return {
-        "step": exchange.step,
-        "method": exchange.method,
-        "path": f"{path}?{query}".rstrip("?"),
-        "request": {"cut": request} if len(request) > LONGEST_REQUEST else body(request),
-        "status": exchange.status,
-        "headers": kept,
-        "reply": body(clean(reply.text)),
-    }
+# They take serial numbers on orders of one piece only: their checklists call serials exempt.
+ONE_SERIAL = ("odoo17",)
+ONE_PIECE = {"part": "PUMP", "quantity": Decimal(1), "serials": True}
 
 
 # -- what is played ---------------------------------------------------------------------------------------------------
@@ -149,6 +50,8 @@ class Recorder:
         ):
             if order and self._does(f"push.production.{key}"):
                 await self._tracked(order, report)
+        if self.plant.subject.name in ONE_SERIAL:
+            await self._tracked(replace(self.plant.subject.order, **ONE_PIECE), _by_one_serial)
         await self._ended_short()
 
     async def _corrections(self):
@@ -182,10 +85,15 @@ class Recorder:
         if not self._does("push.production.under_production"):
             return
         floor = await self._floor()
-        for operation in floor.order.operations:
-            ident = operation.operation_id
+        first, *others = [operation.operation_id for operation in floor.order.operations]
+        await tell(floor, STARTED, first, ["push.operation.started"])
+        # what was lost is told before what was made
+        await work(floor, first, 0, scrap=Decimal(1), scrap_reason=self.plant.subject.scrap_reason)
+        await work(floor, first, floor.order.quantity - 1)
+        await tell(floor, COMPLETED, first, ["push.operation.completed"])
+        for ident in others:
             await tell(floor, STARTED, ident, ["push.operation.started"])
-            await work(floor, ident, floor.order.quantity - 1)
+            await work(floor, ident, floor.order.quantity - 2)
             await tell(floor, COMPLETED, ident, ["push.operation.completed"])
 
     def _does(self, key):
@@ -205,6 +113,10 @@ class Recorder:
 def _by_serial(order):
     names = tuple(f"{order.number}-{letter}" for letter in "AB")
     return {"good": Decimal(2), "serials": names}
+
+
+def _by_one_serial(order):
+    return {"good": Decimal(1), "serials": (f"{order.number}-A",)}
 
 
 def _by_batch(_order):
@@ -228,13 +140,13 @@ async def _raw(erp, number):
 
 
 def needed(examples):
-    """Return of each kind the examples that show steps no earlier one has shown, richest first."""
+    """Return of each kind the examples that show steps no earlier one has shown, richest first, variants last."""
     kept = []
     for kind in MessageKind:
         shown = set()
         of_kind = [example for example in examples if example["kind"] == kind]
-        for example in sorted(of_kind, key=lambda one: -len(steps_of(one))):
-            if steps_of(example) - shown or not of_kind:
+        for example in sorted(of_kind, key=lambda one: ("/" in one["order"], -len(steps_of(one)))):
+            if steps_of(example) - shown or not shown:
                 shown |= steps_of(example)
                 kept.append(example)
     return kept
@@ -245,21 +157,43 @@ def steps_of(example):
     return {call["step"] for call in example["calls"]}
 
 
-def document(plant, recorder):
-    """Return the recording of one ERP."""
-    kept = needed(recorder.examples)
-    used = {example["order"] for example in kept} | set(list(recorder.orders)[:1])
+def document(subject, source, settings, recorders):
+    """Return the recording of one ERP, as played on its variants: {"": recorder, "variant/": recorder}."""
+    examples = [
+        example | {"order": f"{variant}{example['order']}"}
+        for variant, recorder in recorders.items()
+        for example in recorder.examples
+    ]
+    orders = {
+        f"{variant}{number}": order
+        for variant, recorder in recorders.items()
+        for number, order in recorder.orders.items()
+    }
+    kept = needed(examples)
+    if subject.is_real:
+        _put_in_order(orders, kept)
+    used = {example["order"] for example in kept}
     return {
-        "profile": plant.subject.profile,
-        "source": source(plant),
-        "settings": plant.subject.settings(plant.simulator),
-        "links": plant.subject.links,
-        "orders": {number: order for number, order in recorder.orders.items() if number in used},
+        "profile": subject.profile,
+        "source": source,
+        "settings": settings,
+        "links": subject.links,
+        "orders": {name: order for name, order in orders.items() if name in used},
         "messages": kept,
     }
 
 
-def source(plant):
+def _put_in_order(orders, examples):
+    """Sort the fields of what the ERP said: a real one may give them in another order every time."""
+    for order in orders.values():
+        order |= {name: in_order(order[name]) for name in ("record", "operations")}
+    for example in examples:
+        example["captured"] = in_order(example["captured"])
+        for call in example["calls"]:
+            call |= {name: in_order(call[name]) for name in ("request", "reply")}
+
+
+def source_of(plant):
     """Return in words who has replied."""
     if plant.subject.is_real:
         return f"{plant.subject.loaded().title} itself, with the data of demo/tryton"
@@ -274,8 +208,17 @@ def refuse_secrets(text, secrets):
             raise ValueError(f"{setting} is in the recording")
 
 
-async def recorded(subject):
-    """Return the text of one subject's recording."""
+class Recorded(NamedTuple):
+    """What one subject gave."""
+
+    source: str
+    settings: dict
+    secrets: dict
+    recorder: Recorder
+
+
+async def played(subject):
+    """Play on one subject."""
     with subject.simulator() as simulator:
         plant = ListeningPlant(subject, simulator)
         recorder = Recorder(plant)
@@ -283,20 +226,34 @@ async def recorded(subject):
             await recorder.play()
         finally:
             await plant.close()
-        text = written(document(plant, recorder))
-        refuse_secrets(
-            text, plant.secrets | {f"a token ({token[:3]}...)": token for token in simulator.credentials}
-        )
-        return text
+        secrets = plant.secrets | {f"a token ({token[:3]}...)": token for token in simulator.credentials}
+        return Recorded(source_of(plant), subject.settings(simulator), secrets, recorder)
+
+
+def variants(name):
+    """Return the subjects of the profile `name` by what their orders' names begin with, its own first."""
+    others = [other for other in SUBJECTS if other != name and subject_called(other).profile == name]
+    return {"": subject_called(name)} | {f"{other}/": subject_called(other) for other in others}
+
+
+def recorded(name):
+    """Return the text of the recording of the profile `name`."""
+    subjects = variants(name)  # loads the simulators, so that they can be made steady
+    with steady():
+        played_on = {variant: asyncio.run(played(subject)) for variant, subject in subjects.items()}
+    first = played_on[""]
+    recorders = {variant: one.recorder for variant, one in played_on.items()}
+    text = written(document(subject_called(name), first.source, first.settings, recorders))
+    for one in played_on.values():
+        refuse_secrets(text, one.secrets)
+    return text
 
 
 def main(names):
     """Record the ERPs called `names`, all without any."""
     for name in names or NAMES:
         began = perf_counter()
-        subject = subject_called(name)
-        with steady():
-            text = asyncio.run(recorded(subject))
+        text = recorded(name)
         path_of(name).write_text(text, encoding="utf-8")
         sys.stdout.write(f"{name}: {len(text):,} characters in {perf_counter() - began:.1f} s\n")
 

@@ -35,8 +35,17 @@ def read(name):
 
 def body(text):
     """Return a body as it is kept: JSON where it is JSON and comes back with the same digits, else its text."""
+    return _kept(text, _exact)
+
+
+def digits_aside(text):
+    """Return a body as it is kept where 6.0 and 6.000 are the same."""
+    return _kept(text, float)
+
+
+def _kept(text, fraction):
     try:
-        return {"json": json.loads(text, parse_float=_exact)} if text else {}
+        return {"json": json.loads(text, parse_float=fraction)} if text else {}
     except (ValueError, NotExactError):
         return {"text": text}
 
@@ -46,6 +55,13 @@ def content(kept):
     if "json" in kept:
         return json.dumps(kept["json"], default=_number).encode()
     return kept.get("text", "").encode()
+
+
+def in_order(value):
+    """Return `value` with the fields of every object sorted."""
+    if isinstance(value, dict):
+        return {name: in_order(value[name]) for name in sorted(value)}
+    return [in_order(one) for one in value] if isinstance(value, list) else value
 
 
 def _exact(text):

@@ -1,4 +1,4 @@
-"""The simulators' clock stands at a fixed instant and their ids come in a fixed order: a recording made again is the same."""
+"""Simulators at a fixed instant, with ids in a fixed order: a recording made again is the same."""
 
 import contextlib
 import datetime as dt

@@ -1,10 +1,17 @@
-"""ERPNext's own ways with losses, sequences and times: what no other ERP shares."""
+"""ERPNext's own ways with losses, sequences, times and refusals: what no other ERP shares."""
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
+from shared.domain.verdict import ReplyKind, Verdict
+from shared.erp.client import HttpReply
+from shared.erp.reply import ReplyFacts, judged
+from shared.mapping.conversions import NO_TABLES
+from shared.profiles.loader import load_profile
 from tests.profiles.floor import LOSSY, NO_FAULT
 from tests.profiles.plant import Plant
 from tests.profiles.shift import COMPLETED, REPORTED, RUN, STARTED, TIMED, differences

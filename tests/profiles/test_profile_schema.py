@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from shared.profiles.loader import SHIPPED, shipped_profiles, written_profile
 from shared.profiles.schema import PUBLISHED, text
 
-PLAIN = Path(__file__).parents[1] / "fakes" / "plain.yaml"
+PLAIN = Path(__file__).parents[2] / "shared/profiles/plain_rest.yaml"
 PROFILES = [*(SHIPPED / f"{name}.yaml" for name in shipped_profiles()), PLAIN]
 
 

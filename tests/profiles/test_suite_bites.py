@@ -1,15 +1,15 @@
 """The scenarios notice a wrong profile: one mistake at a time in the plain profile, and the scenario that must fail."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from shared.profiles.loader import SHIPPED
 from tests.profiles import test_scenarios as scenarios
 from tests.profiles.plant import Plant
-from tests.profiles.subjects.plain import SUBJECT
+from tests.profiles.subjects.plain_rest import SUBJECT
 
-RIGHT = Path(SUBJECT.profile).read_text(encoding="utf-8")
+RIGHT = (SHIPPED / f"{SUBJECT.profile}.yaml").read_text("utf-8")
 
 
 async def shift(plant):
@@ -111,7 +111,8 @@ async def test_a_mistake_is_noticed(tmp_path, mistake):
     profile = tmp_path / "plain.yaml"
     profile.write_text(RIGHT.replace(right, wrong, 1), encoding="utf-8")
     with SUBJECT.simulator() as simulator:
-        plant = Plant(replace(SUBJECT, profile=str(profile)), simulator)
+        checklist = SHIPPED / f"{SUBJECT.profile}.checklist.yaml"
+        plant = Plant(replace(SUBJECT, profile=str(profile), checklist_file=checklist), simulator)
         with pytest.raises((AssertionError, KeyError), match=words):
             await scenario(plant)
         await plant.close()

@@ -19,7 +19,7 @@ from tests.simulators.harness import PlannedOperation, PlannedOrder
 from tests.simulators.odata_v4 import ODataV4
 from tests.simulators.sap import Sap
 
-PLAIN = str(Path(__file__).parents[1] / "fakes" / "plain.yaml")
+PLAIN = str(Path(__file__).parents[2] / "shared/profiles/plain_rest.yaml")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_check_names_file_line_key_and_valid_values(tmp_path, capsys):
     wrong.write_text(Path(PLAIN).read_text().replace("since: =since", "since: =sinse"))
     assert main(["profile", "check", PLAIN, str(wrong)]) == 1
     said = capsys.readouterr().out
-    assert "✓ plain: " in said
+    assert "✓ plain_rest: " in said
     assert "✗ wrong.yaml:" in said
     assert "pull.orders.call.query.changed_since" in said
     assert "valid:" in said

@@ -165,3 +165,33 @@ def test_what_differs_in_more_than_its_amount_is_told_apart():
     ):
         assert len(combine([first, other], {kind: Combine.SUM})) == 2
     assert len(combine([first, queued(2, kind, good=Decimal(1))], {kind: Combine.SUM})) == 1
+
+
+def sent(told):
+    """The messages as they are stored once `told` has been announced, in sequence."""
+    return {sequence: each.message.sequence for each in told if each.carries for sequence in each.sequences}
+
+
+@given(streams(), st.booleans())
+def test_what_was_sent_as_one_stays_one_with_the_same_figures(messages, still_wanted):
+    """Whoever takes the stream over tells the same, whatever the profile says by then and whatever has come since."""
+    told = combine(messages, EVERYTHING)
+    carriers = sent(told)
+    stored = [message._replace(told_by=carriers.get(message.sequence)) for message in messages]
+    more = [
+        queued(100, MessageKind.PRODUCTION_REPORTED, good=Decimal(1)),
+        queued(101, MessageKind.TIME_RECORDED, seconds=Decimal(1)),
+        queued(102, MessageKind.OPERATION_PAUSED),
+    ]
+    again = {
+        each.message.sequence: each for each in combine([*stored, *more], EVERYTHING if still_wanted else {})
+    }
+    for each in told:
+        if each.carries:
+            assert again[each.message.sequence] == each.as_sent()
+
+
+def test_what_is_carried_is_never_told_without_what_carries_it():
+    kind = MessageKind.PRODUCTION_REPORTED
+    carried = queued(2, kind, good=Decimal(1))._replace(told_by=1)
+    assert combine([carried], {kind: Combine.SUM}) == combine([carried], {}) == []

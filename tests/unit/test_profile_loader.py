@@ -9,7 +9,7 @@ from shared.errors import ConfigurationError
 from shared.profiles.loader import load_profile, parse_profile, shipped_profiles
 from shared.profiles.model import Profile
 
-PLAIN = Path(__file__).parents[1] / "fakes" / "plain.yaml"
+PLAIN = Path(__file__).parents[2] / "shared/profiles/plain_rest.yaml"
 SOURCE = PLAIN.read_text(encoding="utf-8")
 
 
@@ -38,7 +38,7 @@ def line_of(text):
     ("old", "new", "where", "complaint"),
     [
         ("probe:", "prob:", "connection.prob", "unknown key 'prob'; valid: auth, base_url"),
-        ("{connect: 2,", "{conect: 2,", "connection.timeouts.conect", "valid: connect, reply"),
+        ("{concurrency: 8,", "{concurency: 8,", "connection.limits.concurency", "valid: concurrency"),
         ("records: =reply.body.orders", "records: =reply..orders", "pull.orders.records", "not a JMESPath"),
         ("records: =reply.body.orders", "records: reply", "pull.orders.records", "starts with '='"),
         ("since: =since", "since: =sinse", "pull.orders.call.query.changed_since", "valid: keys, page"),

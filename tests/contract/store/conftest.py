@@ -14,9 +14,15 @@ from shared.store.tables import metadata
 SQL_SERVER = "TASCUS_TEST_SQLSERVER_URL"
 
 
-def engines():
-    """The engines that can be had here."""
-    return ["sqlite", "sqlserver"] if os.environ.get(SQL_SERVER) else ["sqlite"]
+ENGINES = [
+    "sqlite",
+    pytest.param(
+        "sqlserver",
+        marks=pytest.mark.skipif(
+            not os.environ.get(SQL_SERVER), reason=f"no SQL Server at hand: {SQL_SERVER} is not set"
+        ),
+    ),
+]
 
 
 TABLES = "SELECT SCHEMA_NAME(schema_id) + '.' + name FROM sys.{} WHERE SCHEMA_NAME(schema_id) IN ('tascus', 'report')"
@@ -29,7 +35,7 @@ def drop_everything(tx):
             tx.exec_driver_sql(f"DROP {kind} {name}")
 
 
-@pytest.fixture(scope="session", params=engines())
+@pytest.fixture(scope="session", params=ENGINES)
 def sql_url(request, tmp_path_factory):
     """The address of a database with our tables in it."""
     if request.param == "sqlite":

@@ -76,8 +76,8 @@ def crowd(store, sql_url, tmp_path):
     finally:
         (tmp_path / "stop").touch()
         for process in (process for processes in team.values() for process in processes):
-            if process.poll() is None:
-                process.kill()
+            with process:
+                process.kill()  # of those that have ended nothing is left to kill
     return many, sum(int(line) for line in told if line.strip())
 
 

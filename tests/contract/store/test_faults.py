@@ -6,7 +6,7 @@ import sqlite3
 
 import pyodbc
 import pytest
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.store.faults import NUMBERS, TRIES, Fault, fault_of, numbers_of, wait_before_repeat
@@ -73,6 +73,8 @@ NULL = f"[23000] {SERVER}Cannot insert the value NULL (515) (SQLExecDirectW)"
         (of_sqlite("NOT NULL constraint failed: stream.status", IntegrityError), Fault.DEFECT),
         (of_sqlite("database is locked", OperationalError), Fault.AWAY),
         (PoolTimeout(), Fault.BUSY),
+        (ResourceClosedError("This Connection is closed"), Fault.DROPPED),
+        (ResourceClosedError("This result object does not return rows."), Fault.DEFECT),
         (ValueError("ours"), Fault.DEFECT),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -38,17 +37,11 @@ from shared.store.tables import (
     warning_audit,
 )
 from shared.store.warnings import Closing
-from tests.contract.store.conftest import SQL_SERVER
 from tests.contract.store.streams import KEY, NOW, insert_plan, messages, record, row_of
 from tests.unit.floor_words import STARTED, at, correction, event, made, plan, timed, unit
 
 ROOT = Path(__file__).parents[3]
 ALIKE = ["A1", "a1", "A1 ", " A1", "000123", "123", "10.10", "10.1", "Ä1", "ä1", "ss", "ß"]
-
-
-@pytest.mark.skipif(SQL_SERVER in os.environ, reason="SQL Server is under test")
-def test_sql_server_passes_this_suite_too():
-    pytest.skip(f"no SQL Server at hand: {SQL_SERVER} is not set")
 
 
 def test_identifiers_that_look_alike_stay_apart(store):

@@ -117,7 +117,7 @@ class Tryton(Simulator):
             (part for part in (order.part, LIKE.get(order.part)) if self._unused.get(part)), order.part
         )
         if not self._unused.get(like):
-            self._unused[like] = self._released(order, 18)
+            self._unused[like] = self._released(order, 8)
         number = self._unused[like].pop(0)
         planned = read_back(self.server.database)[number]["planned"]
         return number, replace(order, part=like, quantity=planned, operations=self._routing(number))

@@ -83,7 +83,7 @@ SELECT o.connection, o.number AS order_number, o.order_key, p.operation_id, p.na
        «COALESCE(a.good, 0)» AS good, «COALESCE(a.scrap, 0)» AS scrap, «COALESCE(a.rework, 0)» AS rework,
        «p.setup_seconds» AS standard_setup_seconds, «COALESCE(a.setup_seconds, 0)» AS actual_setup_seconds,
        «p.run_seconds» AS standard_run_seconds_per_unit, «COALESCE(a.run_seconds, 0)» AS actual_run_seconds,
-       CASE WHEN a.good + a.scrap > 0 THEN {«a.run_seconds» / «a.good + a.scrap»} END
+       {CASE WHEN a.good + a.scrap > 0 THEN «a.run_seconds» / «a.good + a.scrap» END}
          AS actual_run_seconds_per_unit,
        a.started_at, CASE WHEN a.status = 'completed' THEN a.last_at END AS completed_at
   FROM [t]works_order o
@@ -93,7 +93,7 @@ SELECT o.connection, o.number AS order_number, o.order_key, p.operation_id, p.na
  UNION ALL
 SELECT s.connection, s.order_number, s.stream_key, a.operation_id, NULL, NULL, a.status,
        «a.good», «a.scrap», «a.rework», {NULL}, «a.setup_seconds», {NULL}, «a.run_seconds»,
-       CASE WHEN a.good + a.scrap > 0 THEN {«a.run_seconds» / «a.good + a.scrap»} END,
+       {CASE WHEN a.good + a.scrap > 0 THEN «a.run_seconds» / «a.good + a.scrap» END},
        a.started_at, CASE WHEN a.status = 'completed' THEN a.last_at END
   FROM [t]stream s
   JOIN [t]operation_state a ON a.order_key = s.stream_key
