@@ -33,7 +33,16 @@ class Combine(StrEnum):
 type Policies = Mapping[MessageKind, Combine]
 
 FACTS = frozenset({MessageKind.PRODUCTION_REPORTED, MessageKind.TIME_RECORDED})
+STATUSES = frozenset(
+    {
+        MessageKind.OPERATION_STARTED,
+        MessageKind.OPERATION_PAUSED,
+        MessageKind.OPERATION_RESUMED,
+        MessageKind.OPERATION_COMPLETED,
+    }
+)
 WHOLE_ORDER = frozenset({MessageKind.ORDER_STARTED, MessageKind.ORDER_COMPLETED, MessageKind.CORRECTION})
+MAY = {Combine.LATEST: STATUSES, Combine.SUM: FACTS}  # the kinds that each of them means something for
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shared.domain.combine import Combine  # noqa: TC001 - pydantic reads it at run time
+from shared.domain.combine import MAY, Combine
 from shared.domain.message import MessageKind
 from shared.domain.verdict import Verdict  # noqa: TC001 - pydantic reads it at run time
 from shared.mapping import expressions
@@ -895,9 +895,19 @@ class Profile(Part):
             raise PydanticCustomError(
                 "whole", "{problem}", {"path": ("push", missing[0]), "problem": problem}
             )
+        self._check_combined()
         check_scopes(self)
         self.flows  # noqa: B018 - worked out now, so that a wrong name is refused at load
         return self
+
+    def _check_combined(self) -> None:
+        for kind, push in self.push.items():
+            if push.combine is None or (kind in MAY[push.combine] and not push.exempt):
+                continue
+            valid = ", ".join(sorted(MAY[push.combine]))
+            problem = f"`{push.combine}` is for what is pushed of {valid}"
+            path = ("push", kind.value, "combine")
+            raise PydanticCustomError("whole", "{problem}", {"path": path, "problem": problem})
 
     @cached_property
     def flows(self) -> Mapping[MessageKind, Flow]:

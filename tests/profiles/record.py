@@ -197,8 +197,11 @@ def source_of(plant):
     """Return in words who has replied."""
     if plant.subject.is_real:
         return f"{plant.subject.loaded().title} itself, with the data of demo/tryton"
-    folder = Path(inspect.getfile(type(plant.simulator))).parent.relative_to(ROOT).as_posix()
-    return f"simulator {folder}, written from the vendor's specs as {folder}/RULES.md states them"
+    file = Path(inspect.getfile(type(plant.simulator))).relative_to(ROOT)
+    rules = file.with_name("RULES.md")
+    if not (ROOT / rules).exists():
+        return f"the plain ERP of the tests, {file.as_posix()}"
+    return f"simulator {file.parent.as_posix()}, written from the vendor's specs as {rules.as_posix()} states them"
 
 
 def refuse_secrets(text, secrets):

@@ -11,13 +11,13 @@ from unittest.mock import patch
 NOW = dt.datetime(2026, 11, 2, 5, 0, tzinfo=dt.UTC)
 SHIFT = dt.datetime(2026, 11, 1, 6, 0, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=10)
-SIMULATORS = "tests.simulators."
+SIMULATORS = ("tests.simulators.", "tests.fakes.")
 
 
 @contextlib.contextmanager
 def steady():
     """Let every simulator loaded by now (import it first) live at `NOW`, each look at the clock a tick later."""
-    drawn = random.Random(SIMULATORS)
+    drawn = random.Random(SIMULATORS[0])
     with contextlib.ExitStack() as stack:
         for target, name, made in (
             (uuid, "uuid4", lambda: uuid.UUID(int=drawn.getrandbits(128), version=4)),

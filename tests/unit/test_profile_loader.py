@@ -68,6 +68,26 @@ def test_every_kind_is_pushed_or_exempt():
     assert exempt.push["correction"].exempt == "nothing to correct"
 
 
+@pytest.mark.parametrize(
+    ("kind", "policy"),
+    [
+        ("operation.paused", "sum"),
+        ("production.reported", "latest"),
+        ("order.started", "latest"),
+        ("correction", "sum"),
+    ],
+)
+def test_combining_is_refused_where_it_would_mean_nothing(kind, policy):
+    problem = refused(f"  {kind}:\n", f"  {kind}:\n    combine: {policy}\n")
+    assert f"push.{kind}.combine: `{policy}` is for what is pushed of" in problem
+
+
+def test_what_is_exempt_is_not_combined():
+    without = SOURCE[: SOURCE.index("  time.recorded:")] + "  correction: {exempt: nothing to correct}\n"
+    with pytest.raises(ConfigurationError, match=r"push\.time\.recorded\.combine"):
+        parse_profile(without + "  time.recorded: {exempt: nobody asks, combine: sum}\n", "plain.yaml")
+
+
 def test_resending_needs_a_reason():
     problem = refused("- name: take_back", "- name: take_back\n        on_unknown: resend")
     assert "needs `idempotent_because`" in problem
