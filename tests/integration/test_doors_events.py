@@ -12,7 +12,14 @@ from sqlalchemy import delete, select
 from sqlalchemy import func as sql
 
 from functions.http_events import receive_events
-from shared.store.tables import execution_event, outbound_message, stream, warning
+from shared.store.tables import (
+    event_serial,
+    execution_event,
+    operation_state,
+    outbound_message,
+    stream,
+    warning,
+)
 from tests.integration.kit import Reply, event
 from tests.integration.plant import recorded_ids
 
@@ -264,7 +271,7 @@ async def fuzzed(here):
 
     def forget():
         def work(tx):
-            for table in (execution_event, outbound_message, stream, warning):
+            for table in (event_serial, execution_event, operation_state, outbound_message, stream, warning):
                 tx.execute(delete(table))
 
         here.store.write_now(work)
