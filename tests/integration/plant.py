@@ -14,6 +14,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -21,11 +22,18 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from devhost.process import HostProcess
 from shared.domain.identity import message_id, order_key
-from shared.store.tables import execution_event, operation_state, outbound_message, stream, warning
+from shared.store.tables import (
+    connection_state,
+    execution_event,
+    operation_state,
+    outbound_message,
+    stream,
+    warning,
+)
 from shared.wiring import App
 from tests.fakes.plain_erp import PlainErp
 from tests.integration.kit import event
@@ -252,3 +260,17 @@ async def deliver_all(here: App) -> None:
     """Work off every stream of this process's App, as far as it goes now."""
     keys = here.store.read_now(lambda tx: list(tx.scalars(select(stream.c.stream_key))))
     await asyncio.gather(*(here.deliverer.deliver(key) for key in keys))
+
+
+def past(here):
+    """Turn the clock of halts and back-offs to the end of their waits."""
+    now = datetime.now(UTC) - timedelta(seconds=1)
+
+    def work(tx):
+        halted = connection_state.c.halted_until.is_not(None)
+        tx.execute(update(connection_state).values(halted_until=now).where(halted))
+        tx.execute(update(stream).values(due_at=now).where(stream.c.due_at.is_not(None)))
+        tx.execute(update(stream).values(lease_until=now).where(stream.c.lease_owner.is_(None)))
+
+    here.store.write_now(work)
+    here.deliverer.breaker._read_at = datetime.min.replace(tzinfo=UTC)

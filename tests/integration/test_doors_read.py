@@ -14,7 +14,7 @@ from shared.domain.identity import message_id, order_key
 from shared.store import lanes, leases, outcomes
 from shared.store.outcomes import Entry, Outcome, Progress
 from tests.integration.kit import NOBODY, call, event, plain_connection, post
-from tests.integration.plant import deliver_all
+from tests.integration.plant import deliver_all, past
 
 ORDER = "WO-000001"
 
@@ -171,6 +171,7 @@ async def test_a_message_shows_every_attempt(pulled, plain_erp):
     reply = await call(message, message=first)
     assert reply.body["message"]["id"] == first
     assert [(tried["status"], tried["verdict"]) for tried in reply.body["history"]] == [(503, "retry")]
+    past(pulled)
     await deliver_all(pulled)
     reply = await call(message, message=first)
     tried = [attempt["status"] for attempt in reply.body["history"]]

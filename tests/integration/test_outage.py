@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from devhost.azurite import Azurite
 from functions.http_events import receive_events
@@ -13,7 +13,7 @@ from shared.domain.stream_rules import SILENT_TRIES
 from shared.flows.sweep import sweep
 from shared.queues.envelope import FLOOR_QUEUE
 from shared.store import outbox
-from shared.store.tables import connection_state, delivery_attempt, stream
+from shared.store.tables import connection_state, delivery_attempt
 from tests.integration.kit import call, event, plain_connection, post, texts_on
 from tests.integration.plant import (
     assert_books_agree,
@@ -21,6 +21,7 @@ from tests.integration.plant import (
     drained,
     impatient,
     messages,
+    past,
     recorded_ids,
     shift,
     sql_locked,
@@ -48,20 +49,6 @@ async def plant(open_app, connections):
 
 def report(order=ORDER, minute=0, **data):
     return event("production.reported", order, "10", minute, data={"good": "1"} | data)
-
-
-def past(here):
-    """Turn the clock of halts and back-offs to the end of their waits."""
-    now = datetime.now(UTC) - timedelta(seconds=1)
-
-    def work(tx):
-        halted = connection_state.c.halted_until.is_not(None)
-        tx.execute(update(connection_state).values(halted_until=now).where(halted))
-        tx.execute(update(stream).values(due_at=now).where(stream.c.due_at.is_not(None)))
-        tx.execute(update(stream).values(lease_until=now).where(stream.c.lease_owner.is_(None)))
-
-    here.store.write_now(work)
-    here.deliverer.breaker._read_at = datetime.min.replace(tzinfo=UTC)
 
 
 def attempts(here):
