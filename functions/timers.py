@@ -53,13 +53,13 @@ async def sweep_due(timer: func.TimerRequest) -> None:  # noqa: ARG001
 @bp.function_name("retain_evidence")
 @bp.timer_trigger(arg_name="timer", schedule="0 40 2 * * *", run_on_startup=False)
 async def retain_evidence(timer: func.TimerRequest) -> None:  # noqa: ARG001
-    """Forget requests and replies that nobody is going to ask for any more; at night, in small bites."""
+    """Archive requests and replies that nobody asks for any more; at night, in small bites."""
     try:
-        gone = await app().retain()
+        archived, forgotten = await app().retain()
     except StoreUnavailable as error:
         log.warning("old evidence stays for another day: %s", error)
     else:
-        log.info("%d old attempts were deleted", gone)
+        log.info("%d old attempts were archived, %d left the archive", archived, forgotten)
 
 
 def report_failures(names: Sequence[str], outcomes: Sequence[object]) -> None:

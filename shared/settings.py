@@ -40,7 +40,10 @@ class Settings:
     sql_writers: int = 8  # connections for transactions that write; four more read
     sql_connect_seconds: int = 15
     sql_command_seconds: int = 30
-    keep_attempts: timedelta = timedelta(days=90)  # requests and replies of messages that are through
+    keep_attempts: timedelta = timedelta(
+        days=90
+    )  # requests and replies of messages that are through, at hand
+    keep_archive: timedelta = timedelta(days=3650)  # and in the archive
 
     @property
     def default_connection(self) -> str:
@@ -64,6 +67,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         sql_connect_seconds=_number(env, "TASCUS_SQL_CONNECT_SECONDS", 15),
         sql_command_seconds=_number(env, "TASCUS_SQL_COMMAND_SECONDS", 30),
         keep_attempts=timedelta(days=_number(env, "TASCUS_KEEP_ATTEMPTS_DAYS", 90)),
+        keep_archive=timedelta(days=_number(env, "TASCUS_KEEP_ARCHIVE_DAYS", 3650)),
     )
 
 

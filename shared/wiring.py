@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared.flows.pull import Puller
     from shared.flows.queued import Queued
     from shared.flows.receive import Receiver
+    from shared.flows.retain import Retained
     from shared.flows.review import Review
     from shared.queues.sender import QueueSender
     from shared.settings import ConnectionSettings, Settings
@@ -51,7 +52,7 @@ class App:
     intake: Intake
     queued: Queued
     sweep: Callable[[], Awaitable[int]]
-    retain: Callable[[], Awaitable[int]]
+    retain: Callable[[], Awaitable[Retained]]
     look: Look
     accounts: Accounts
     health: HealthCheck
@@ -125,7 +126,7 @@ def build(settings: Settings) -> App:
         intake=Intake(receiver, queues),
         queued=Queued(store, queues, receiver, deliverer, settings.default_connection),
         sweep=partial(sweep, store, queues, deliverer),
-        retain=lambda: retain(store, datetime.now(UTC) - settings.keep_attempts),
+        retain=partial(retain, store, settings.keep_attempts, settings.keep_archive),
         look=Look(store),
         accounts=Accounts(store, queues),
         health=HealthCheck(store, queues, names),

@@ -1,36 +1,49 @@
-"""Retain: evidence of deliveries is kept while somebody may ask, and then no longer. Small bites: nobody waits."""
+"""Retain: evidence of deliveries is at hand for a while, then archived, then gone. Small bites: nobody waits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
-from shared.store.retention import forget_attempts
+from shared.store.retention import archive_attempts, forget_archived
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable
 
     from sqlalchemy import Connection
 
     from shared.store.engine import Store
-    from shared.store.retention import Forgotten
+    from shared.store.retention import Bite
 
 MANY = 1000
 
 
-async def retain(store: Store, before: datetime, many: int = MANY) -> int:
-    """Delete attempts from before `before` whose messages are settled, `many` to a transaction; return how many.
+class Retained(NamedTuple):
+    """How many attempts have gone into the archive, and how many out of it."""
+
+    archived: int
+    forgotten: int
+
+
+async def retain(store: Store, at_hand: timedelta, archived: timedelta, many: int = MANY) -> Retained:
+    """Archive settled attempts older than `at_hand`, drop archived ones older than `archived`; `many` a transaction.
 
     Raises:
-        StoreUnavailable: the next time goes on where this one ended.
+        StoreUnavailable: what is done is done, the next time goes on.
     """
-    gone, last = 0, 0
+    now = datetime.now(UTC)
+    moved = await _bites(store, lambda tx, after: archive_attempts(tx, now - at_hand, after, many, now))
+    return Retained(
+        moved, await _bites(store, lambda tx, after: forget_archived(tx, now - archived, after, many))
+    )
+
+
+async def _bites(store: Store, bite: Callable[[Connection, int], Bite]) -> int:
+    """Take one bite after the other, each in a transaction of its own; return how many attempts that were."""
+    done, last = 0, 0
     while True:
-
-        def bite(tx: Connection, after: int = last) -> Forgotten:
-            return forget_attempts(tx, before, after, many)
-
-        forgotten = await store.write(bite)
-        gone += forgotten.many
-        if forgotten.last is None:
-            return gone
-        last = forgotten.last
+        taken = await store.write(lambda tx, after=last: bite(tx, after))  # type: ignore[misc]  # a default binds it now
+        done += taken.many
+        if taken.last is None:
+            return done
+        last = taken.last

@@ -232,6 +232,30 @@ delivery_attempt = Table(
     Index(None, "stream_key", "sequence"),
 )
 
+# Where evidence goes when nobody asks for it any more: out of the way of what is read every day, and kept for years.
+attempt_archive = Table(
+    "attempt_archive",
+    metadata,
+    Column(
+        "archive_id", counter(), primary_key=True
+    ),  # of its own: SQLite gives numbers of deleted rows again
+    Column("stream_key", key(), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("step", word(100), nullable=False),
+    Column("worker", word(80), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("method", word(10), nullable=False),
+    Column("url", long_text(), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("verdict", word(), nullable=False),
+    Column("reason", long_text(), nullable=False),
+    Column("request", long_text(), nullable=False),
+    Column("reply", long_text(), nullable=False),
+    Column("archived_at", Instant, nullable=False),
+)
+
 connection_state = Table(
     "connection_state",
     metadata,

@@ -322,6 +322,30 @@ def _delivery_attempt() -> None:
     )
 
 
+def _attempt_archive() -> None:
+    op.create_table(
+        "attempt_archive",
+        sa.Column("archive_id", counter(), nullable=False),
+        sa.Column("stream_key", key(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("step", word(100), nullable=False),
+        sa.Column("worker", word(80), nullable=False),
+        sa.Column("started_at", instant(), nullable=False),
+        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.Column("method", word(10), nullable=False),
+        sa.Column("url", long_text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("verdict", word(40), nullable=False),
+        sa.Column("reason", long_text(), nullable=False),
+        sa.Column("request", long_text(), nullable=False),
+        sa.Column("reply", long_text(), nullable=False),
+        sa.Column("archived_at", instant(), nullable=False),
+        sa.PrimaryKeyConstraint("archive_id", name=op.f("pk_attempt_archive")),
+        schema=SCHEMA,
+    )
+
+
 def _connection_state() -> None:
     op.create_table(
         "connection_state",
@@ -437,6 +461,7 @@ TABLES = {
     "stream": _stream,
     "outbound_message": _outbound_message,
     "delivery_attempt": _delivery_attempt,
+    "attempt_archive": _attempt_archive,
     "connection_state": _connection_state,
     "lease": _lease,
     "watermark": _watermark,
