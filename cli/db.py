@@ -41,7 +41,7 @@ def run(given: argparse.Namespace) -> int:
     engine = make_engine(settings_module.load().sql_url)
     try:
         return COMMANDS[given.what](engine)
-    except Exception as error:
+    except Exception as error:  # SQL is away, which has a name, or it is raised as it came
         named = translated(error)
         if isinstance(named, StoreUnavailable):
             raise named from error

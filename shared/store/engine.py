@@ -82,7 +82,7 @@ class Store:
                 return
             try:
                 prepare(self)
-            except BaseException as error:
+            except BaseException as error:  # an interrupt, too: the next caller has to prepare again
                 self._prepare = prepare
                 raise translated(error) from error
             self._ready = True
