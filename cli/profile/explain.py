@@ -70,6 +70,8 @@ def _push(profile: Profile, kind: MessageKind) -> Iterator[str]:
     if push.exempt:
         yield f"  exempt: {push.exempt}"
         return
+    if push.takes_back is not None:
+        yield f"  takes back {', '.join(push.takes_back)}; parked: everything else"
     for refusal in push.refuse:
         yield f"  parked when ={refusal.when.source}: {refusal.reason.source}"
     for number, placed in enumerate(profile.flows[kind].steps, 1):

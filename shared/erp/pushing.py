@@ -18,7 +18,7 @@ from shared.domain.verdict import Decision, Reply, ReplyKind, Verdict, decide
 from shared.erp.port import Advance, Exchange, Exempt, Missing, PlannedPush, Preview
 from shared.erp.reply import ReplyFacts, fitting, reply_of
 from shared.errors import MappingError
-from shared.mapping.body_out import message_facts, plain_json, values
+from shared.mapping.body_out import message_facts, plain_json, told_facts, values
 from shared.mapping.conversions import NO_TABLES, Tables, UnknownCode, decimal
 from shared.mapping.expressions import Expression
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shared.erp.port import PushContext
     from shared.mapping.conversions import Raw
     from shared.profiles.flow import Captures, Flow, Level, Placed, Repetition
-    from shared.profiles.model import Call, Comparison, Find, Profile, ReadBack, Rule, Step
+    from shared.profiles.model import Call, Comparison, Find, Profile, Push, ReadBack, Rule, Step
 
     type Facts = dict[str, Any]
 
@@ -76,6 +76,7 @@ class Pusher:
 
     def __init__(self, profile: Profile, caller: Caller) -> None:
         self._pushes = profile.push
+        self._title = profile.title
         self._flows = profile.flows
         self._always = {
             kind: planned(flow, {}, NO_TABLES) for kind, flow in profile.flows.items() if not flow.repetitions
@@ -98,6 +99,7 @@ class Pusher:
             return Missing("operation", message.operation_id)
         facts: Facts = {
             "message": message_facts(message),
+            "told": told_facts(message),
             "order": dict(context.order),
             "operation": dict(context.operation),
             "settings": self._caller.settings,
@@ -107,11 +109,17 @@ class Pusher:
             facts["values"] = values(self._flows[message.kind].values, facts, tables)
         except UnknownCode as unknown:
             return Missing(unknown.kind, unknown.value)
-        for refusal in push.refuse:
-            if refusal.when.holds(facts, tables):
-                return PlannedPush(message, [], {**facts, REFUSED: refusal.reason(facts, tables)})
+        refused = self._refused(push, facts, tables)
+        if refused is not None:
+            return PlannedPush(message, [], {**facts, REFUSED: refused})
         steps = self._always.get(message.kind)
         return PlannedPush(message, steps or planned(self._flows[message.kind], facts, tables), facts)
+
+    def _refused(self, push: Push, facts: Facts, tables: Tables) -> str | None:
+        """Return why the ERP cannot be told this, None if it can."""
+        if push.takes_back is not None and facts["told"]["kind"] not in push.takes_back:
+            return f"{self._title} cannot take back {facts['told']['kind']}"
+        return next((r.reason(facts, tables) for r in push.refuse if r.when.holds(facts, tables)), None)
 
     async def advance(self, push: PlannedPush, progress: Progress, attempts: int) -> Advance:
         """Do the step `progress` stands at, looking first where its outcome is unknown."""

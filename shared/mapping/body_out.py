@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from urllib.parse import urlencode
 import orjson
 
 from shared.errors import MappingError
-from shared.mapping.conversions import text
+from shared.mapping.conversions import rfc3339, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     type Decimals = Literal["text", "number"]
 
 
+AMOUNTS = ("good", "scrap", "rework", "seconds")
+
+
 def message_facts(message: Message) -> dict[str, Any]:
     """Return `message` as expressions see it: its body, with `id`, `kind`, `sequence` and `operation_id`."""
     return {
@@ -30,6 +34,33 @@ def message_facts(message: Message) -> dict[str, Any]:
         "sequence": message.sequence,
         "operation_id": message.operation_id,
     }
+
+
+def told_facts(message: Message) -> dict[str, Any]:
+    """Return what is told, or by a correction taken back, ready to be written: its body with numbers for amounts.
+
+    `id` and `mark` name the message that told it, in a correction too, so that both find the same in the ERP; `began`
+    is the instant its seconds began. Lists are never null.
+    """
+    voids: Any = message.body.get("voids")
+    body: Mapping[str, Any] = voids["body"] if voids else message.body
+    told_by = voids["message_id"] if voids else message.message_id
+    amounts = {name: Decimal(str(body.get(name) or 0)) for name in AMOUNTS}
+    return {
+        **body,
+        **amounts,
+        "id": told_by,
+        "mark": f"[tascus:{told_by}]",
+        "kind": voids["kind"] if voids else message.kind.value,
+        "serials": list(body.get("serials") or ()),
+        "began": _before(body.get("occurred_at"), amounts["seconds"]),
+    }
+
+
+def _before(instant: str | None, seconds: Decimal) -> str | None:
+    if not instant or not seconds:
+        return instant
+    return rfc3339(datetime.fromisoformat(instant) - timedelta(microseconds=int(seconds * 1_000_000)))
 
 
 def values(parts: Iterable[Mapping[str, Value]], facts: dict[str, Any], tables: Tables) -> dict[str, Any]:

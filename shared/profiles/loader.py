@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.profiles.yaml_file import KeyPath
 
 SHIPPED = Path(__file__).parent
+PROTOCOLS = SHIPPED / "protocols"
 
 
 @lru_cache(maxsize=32)
@@ -38,6 +39,11 @@ def load_profile(name_or_path: str) -> Profile:
 def shipped_profiles() -> list[str]:
     """Return the names of the profiles that come with the project."""
     return sorted(path.stem for path in SHIPPED.glob("*.yaml") if not path.stem.endswith(".checklist"))
+
+
+def shipped_protocols() -> list[str]:
+    """Return what profiles may extend that are no profiles themselves: how to talk to a kind of server."""
+    return sorted(f"{PROTOCOLS.name}/{path.stem}" for path in PROTOCOLS.glob("*.yaml"))
 
 
 def parse_profile(source: str, file: str) -> Profile:
@@ -60,7 +66,7 @@ def _extended(written: Written, folder: Path, above: tuple[Path, ...]) -> Writte
         return written
     at = written.marks[(EXTENDS,)]
     try:
-        path = _find(str(written.data[EXTENDS]), folder)
+        path = _find(str(written.data[EXTENDS]), folder, shipped_protocols())
     except ConfigurationError as error:
         raise ConfigurationError(f"{at}: {EXTENDS}: {error}") from None
     if path.resolve() in above:
@@ -77,14 +83,19 @@ def _profile(written: Written) -> Profile:
         raise ConfigurationError("\n".join(dict.fromkeys(problems))) from error
 
 
-def _find(name_or_path: str, folder: Path = Path()) -> Path:
+def _find(name_or_path: str, folder: Path = Path(), beside: Sequence[str] = ()) -> Path:
+    """Return the file of a profile; `beside` are names that are valid here beside the shipped profiles."""
     given = Path(name_or_path)
-    path = folder / given if given.suffix in {".yaml", ".yml"} else SHIPPED / f"{name_or_path}.yaml"
-    if not path.is_file() or given.name.endswith(".checklist.yaml"):
+    if given.suffix in {".yaml", ".yml"} and not given.name.endswith(".checklist.yaml"):
+        path = folder / given
+        if path.is_file():
+            return path
+    valid = [*shipped_profiles(), *beside]
+    if name_or_path not in valid:
         raise ConfigurationError(
-            f"no profile {name_or_path!r}; give a .yaml file or one of: {', '.join(shipped_profiles())}"
+            f"no profile {name_or_path!r}; give a .yaml file or one of: {', '.join(valid)}"
         )
-    return path
+    return SHIPPED / f"{name_or_path}.yaml"
 
 
 def _problem(marks: dict[KeyPath, Mark], details: ErrorDetails) -> str:

@@ -17,10 +17,10 @@ The facts in scope (a wrong name is refused when the profile is loaded):
 - in `pull` calls: `since` (watermark minus overlap, null at first), `page` (`size`, `number` from 1,
   `offset`, `cursor`), and `keys` in `pull.operations`; in `records`, `next`, `total`: also `reply`;
 - in `map`, `key`, `after`, `number`, `state.value` and `watermark.value`: the record itself;
-- in `push`, `groups` and `finds`: `message` (`id`, `kind`, `sequence`, `operation_id` and its body), `order`,
-  `operation`, `values`, `captured`, `item` (inside `for_each`), `given` (inside a group: its `with`); in rules,
-  `capture`, `found`, `verified`, `compare` and `expect`: also `reply` (`status`, `headers` in
-  lower case, `body`, `result`).
+- in `push`, `groups` and `finds`: `message` (`id`, `kind`, `sequence`, `operation_id` and its body), `told` (what it
+  tells, or as a correction takes back, with amounts as numbers), `order`, `operation`, `values`, `captured`, `item`
+  (inside `for_each`), `given` (inside a group: its `with`); in rules, `capture`, `found`, `verified`, `compare` and
+  `expect`: also `reply` (`status`, `headers` in lower case, `body`, `result`).
 
 Durations are seconds. Unknown keys are refused.
 """
@@ -45,7 +45,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.domain.combine import MAY, Combine
 from shared.domain.message import MessageKind
-from shared.domain.verdict import Verdict  # noqa: TC001 - pydantic reads it at run time
+from shared.domain.verdict import Verdict
 from shared.mapping import expressions
 from shared.profiles.flow import Flow, arranged
 from shared.profiles.scope import check_scopes
@@ -224,8 +224,26 @@ class Rule(Part):
     `look`: ask the step's `find` at once; only where that finds nothing does the verdict stand. For ERPs that
     refuse with the same words what is already done and what cannot be done. `after`: seconds to wait, or the
     instant to come back at (the end of a closed period, say), for the verdicts `retry` and `halt`. `not_taken`: such
-    a reply, even a 5xx, says that nothing was taken: no look before the step is sent again.
+    a reply, even a 5xx, says that nothing was taken: no look before the step is sent again. In short the verdict is
+    the key of the reason: `{status: [404], park: "no order {order.number}"}`.
     """
+
+    short_forms = (
+        {
+            "type": "object",
+            "description": "the verdict with its reason",
+            "properties": {
+                "status": {},
+                "when": {},
+                "look": {},
+                "after": {},
+                "not_taken": {},
+                **{verdict.value: {"type": "string"} for verdict in Verdict},
+            },
+            "additionalProperties": False,
+            "not": {"required": ["verdict"]},
+        },
+    )
 
     status: tuple[int | Literal["2xx", "3xx", "4xx", "5xx"], ...] = ()  # empty: 2xx
     when: Expression | None = None
@@ -234,6 +252,15 @@ class Rule(Part):
     look: bool = False
     after: Expression | None = None
     not_taken: bool = False
+
+    @classmethod
+    def normal(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return `{park: reason}` as verdict and reason."""
+        short = [verdict.value for verdict in Verdict if verdict.value in given]
+        if len(short) != 1 or "verdict" in given or "reason" in given:
+            return given
+        rest = {key: value for key, value in given.items() if key != short[0]}
+        return {"verdict": short[0], "reason": given[short[0]], **rest}
 
     @model_validator(mode="after")
     def _says_when(self) -> Self:
@@ -580,35 +607,42 @@ class OrderMap(Part):
     operations: NestedOperations | None = None
 
 
-class OrdersPull(Part):
-    """The call that lists works orders released or changed since the watermark."""
+class Listing(Part):
+    """A call that lists records, page by page."""
 
     call: Call
     records: Expression
     paging: Paging = NoPaging()
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Leave `records` to the whole pull, where it may stand for all listings."""
+        whole = handler(schema)
+        return {**whole, "required": [key for key in whole["required"] if key != "records"]}
+
+
+class OrdersPull(Listing):
+    """The call that lists works orders released or changed since the watermark."""
+
     watermark: Watermark | None = None  # none: every pull reads all released orders
     state: State
     map: OrderMap
 
 
-class OperationsPull(Part):
+class OperationsPull(Listing):
     """Operations in a call of their own, made once per page of orders for its `keys`, and joined by key."""
 
     order_key: Expression  # over an order's record
-    call: Call
-    records: Expression
-    paging: Paging = NoPaging()
     key: Expression  # over an operation's record: equals its order's key
     map: OperationMap
 
 
-class OpenOrdersPull(Part):
+class OpenOrdersPull(Listing):
     """The call that lists the numbers of all orders still open, for the reconciling pass."""
 
-    call: Call
-    records: Expression
     number: Expression  # over a record
-    paging: Paging = NoPaging()
 
 
 class ReferenceMap(Part):
@@ -619,22 +653,35 @@ class ReferenceMap(Part):
     unit: Value | None = None
 
 
-class ReferencePull(Part):
+class ReferencePull(Listing):
     """The call that lists one kind of reference data."""
 
-    call: Call
-    records: Expression
-    paging: Paging = NoPaging()
     map: ReferenceMap
 
 
 class Pull(Part):
-    """In: what the ERP plans. `reference`: its reference data, for aligning codes with the floor's once."""
+    """In: what the ERP plans. `reference`: its reference data, for aligning codes with the floor's once.
 
+    `records` and `paging` hold for every listing that does not say its own.
+    """
+
+    records: Expression | None = None
+    paging: Paging | None = None
     orders: OrdersPull
     operations: OperationsPull | None = None
     open_orders: OpenOrdersPull
     reference: dict[ReferenceKind, ReferencePull] = {}
+    LISTINGS: ClassVar = ("orders", "operations", "open_orders")
+
+    @classmethod
+    def normal(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return every listing with the records and paging that hold for all."""
+        common: dict[str, Any] = {key: given[key] for key in ("records", "paging") if key in given}
+        lists = {name: _with(common, given[name]) for name in cls.LISTINGS if name in given}
+        reference = given.get("reference")
+        if isinstance(reference, dict):
+            lists["reference"] = {kind: _with(common, listing) for kind, listing in reference.items()}
+        return {**given, **lists}
 
     @model_validator(mode="after")
     def _operations_once(self) -> Self:
@@ -643,6 +690,10 @@ class Pull(Part):
                 "say where operations come from: `orders.map.operations` or `operations`, one of them"
             )
         return self
+
+
+def _with(common: dict[str, Any], listing: Raw) -> Raw:
+    return {**common, **listing} if isinstance(listing, dict) else listing
 
 
 # --- out: push ----------------------------------------------------------------------------------------------
@@ -849,14 +900,15 @@ class Push(Part):
 
     `values` are worked out before the first call; only there may `link`, `lookup` and `need` be used: what
     they miss holds the message before anything has reached the ERP. `needs`: kinds whose steps come first, their
-    `when`s telling what is still to be done. `refuse`: what is parked at once. `combine`: what becomes of several
-    such messages that wait.
+    `when`s telling what is still to be done. `refuse`: what is parked at once; `takes_back`: of a correction, the
+    kinds it can take back, all others are parked at once. `combine`: what becomes of several such messages that wait.
     """
 
     exempt: str | None = None
     needs: tuple[MessageKind, ...] = ()
     combine: Combine | None = None
     refuse: tuple[Refusal, ...] = ()
+    takes_back: tuple[MessageKind, ...] | None = None
     values: dict[str, Value] = {}
     steps: tuple[AnyStep, ...] = ()
 
@@ -896,6 +948,7 @@ class Profile(Part):
                 "whole", "{problem}", {"path": ("push", missing[0]), "problem": problem}
             )
         self._check_combined()
+        self._check_taken_back()
         check_scopes(self)
         self.flows  # noqa: B018 - worked out now, so that a wrong name is refused at load
         return self
@@ -908,6 +961,13 @@ class Profile(Part):
             problem = f"`{push.combine}` is for what is pushed of {valid}"
             path = ("push", kind.value, "combine")
             raise PydanticCustomError("whole", "{problem}", {"path": path, "problem": problem})
+
+    def _check_taken_back(self) -> None:
+        for kind, push in self.push.items():
+            if push.takes_back is not None and kind is not MessageKind.CORRECTION:
+                path = ("push", kind.value, "takes_back")
+                problem = "only a correction takes back"
+                raise PydanticCustomError("whole", "{problem}", {"path": path, "problem": problem})
 
     @cached_property
     def flows(self) -> Mapping[MessageKind, Flow]:

@@ -19,9 +19,27 @@ if TYPE_CHECKING:
     type Found = tuple[Path, Expression | Reads]
 
 HOLDING = frozenset({"link", "lookup", "need"})
-MESSAGE = frozenset({"message", "order", "operation", "settings", "values"})
+MESSAGE = frozenset({"message", "told", "order", "operation", "settings", "values"})
 PUSH = MESSAGE | {"captured", "item"}
 PAGE = frozenset({"size", "number", "offset", "cursor"})
+TOLD = frozenset(
+    {
+        "id",
+        "mark",
+        "kind",
+        "began",
+        "occurred_at",
+        "good",
+        "scrap",
+        "rework",
+        "seconds",
+        "serials",
+        "batch",
+        "unit",
+    }
+    | {"scrap_reason", "rework_reason", "outcome", "time_kind", "operator", "work_centre", "last_operation"}
+    | {"event_id", "source", "reason", "implied"}
+)
 PULL = frozenset({"settings", "since", "page", "keys"})
 CONNECTION = frozenset({"settings", "login"})
 READS_REPLY = frozenset(
@@ -38,7 +56,7 @@ def check_scopes(profile: BaseModel) -> None:
         PydanticCustomError: naming the key path, the fact and the valid ones.
     """
     found = list(_expressions(profile, ()))
-    known = {**_known_fields(profile), "page": PAGE}
+    known = {**_known_fields(profile), "page": PAGE, "told": TOLD}
     for path, expression in found:
         valid = _scope(path)
         for fact, field in sorted(expression.fields) if valid else ():
