@@ -18,7 +18,7 @@ OVERLAY = BLOCKS[-1]
 
 @pytest.fixture
 def example():
-    named = set(re.findall(r"^  ([a-z]+\.[a-z]+):", BLOCKS[3], re.MULTILINE))
+    named = set(re.findall(r"^  ([a-z]+(?:\.[a-z]+)?):", BLOCKS[3], re.MULTILINE))
     others = "".join(f"  {kind}: {{exempt: not shown}}\n" for kind in MessageKind if kind not in named)
     settings = '  zone: {type: zone, help: "time zone"}\n'
     head = HEAD.replace("codes:", f"{settings}codes:")
