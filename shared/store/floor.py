@@ -196,16 +196,16 @@ def save_states(
     for order, state in changed:
         (updates if state.operation_id in stored[order].stored else inserts).append(_row_of(order, state))
     insert_tuples(connection, operation_state, STATE_ROW, inserts)
-    update_tuples(connection, operation_state, ("operation_key",), STATE_ROW, updates)
+    update_tuples(connection, operation_state, ("order_key", "operation_key"), STATE_ROW, updates)
 
 
-STATE_ROW = ("operation_key", "order_key", "status", *STATE_COLUMNS)
+STATE_ROW = ("order_key", "operation_key", "status", *STATE_COLUMNS)
 
 
 def _row_of(order: str, state: OperationState) -> tuple[Any, ...]:
     return (
-        operation_key(order, state.operation_id),
         order,
+        operation_key(order, state.operation_id),
         state.status,
         state.operation_id,
         state.good,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 
 from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.works_order import ErpState, Operation, WorksOrder
 from shared.store.batch import ask
-from shared.store.bulk import insert_rows, insert_tuples, keys_of, on_keys, update_rows
+from shared.store.bulk import insert_rows, insert_tuples, keys_of, on_keys, on_rows, update_rows
 from shared.store.exact import size_of
 from shared.store.tables import operation, works_order
 
@@ -171,7 +171,8 @@ class OrderWrite:
 
 def insert_orders(connection: Connection, writes: Sequence[OrderWrite], now: datetime) -> None:
     """Insert orders seen for the first time, with their operations."""
-    rows = [{**_order_row(write, now), "pulled_at": now} for write in writes]
+    version = new_version()
+    rows = [{**_order_row(write, now, version), "pulled_at": now} for write in writes]
     insert_rows(connection, works_order, rows)
     steps = [step for write in writes for step in _steps(write.key, write.plan)]
     insert_tuples(connection, operation, OPERATION_ROW, steps)
@@ -181,7 +182,8 @@ def update_orders(
     connection: Connection, writes: Sequence[OrderWrite], stored: Mapping[str, StoredOrder], now: datetime
 ) -> None:
     """Write changed orders: update what is there, insert added operations, mark the vanished ones."""
-    update_rows(connection, works_order, ["order_key"], [_order_row(write, now) for write in writes])
+    version = new_version()
+    update_rows(connection, works_order, ["order_key"], [_order_row(write, now, version) for write in writes])
     added, changed, vanished = [], [], []
     for write in writes:
         before = {op.operation_id: op for op in stored[write.key].plan.operations}
@@ -190,33 +192,40 @@ def update_orders(
         added += [rows[op] for op in after if op not in before]
         changed += [rows[op] for op in after if op in before and after[op] != before[op]]
         vanished += [
-            {"operation_key": operation_key(write.key, op), "vanished_at": now}
+            {"order_key": write.key, "operation_key": operation_key(write.key, op), "vanished_at": now}
             for op in before
             if op not in after
         ]
     _add_operations(connection, added)
-    update_rows(connection, operation, ["operation_key"], changed)
-    update_rows(connection, operation, ["operation_key"], vanished)
+    update_rows(connection, operation, OPERATION_KEY, changed)
+    update_rows(connection, operation, OPERATION_KEY, vanished)
 
 
 def _add_operations(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert operations; one that had vanished and is back is the same row again."""
     if not rows:
         return
-    (known,) = ask(connection, _stored_operations.step(connection, [row["operation_key"] for row in rows]))
+    (known,) = ask(connection, _stored_operations.step(connection, rows))
     there = set(known.scalars())
     insert_rows(connection, operation, [row for row in rows if row["operation_key"] not in there])
-    update_rows(
-        connection, operation, ["operation_key"], [row for row in rows if row["operation_key"] in there]
-    )
+    update_rows(connection, operation, OPERATION_KEY, [row for row in rows if row["operation_key"] in there])
 
 
-@on_keys
-def _stored_operations(wanted: Subquery) -> Executable:
-    return select(operation.c.operation_key).join(wanted, operation.c.operation_key == wanted.c.value)
+OPERATION_KEY = ("order_key", "operation_key")
 
 
-def _order_row(write: OrderWrite, now: datetime) -> dict[str, Any]:
+@on_rows({name: operation.c[name].type for name in OPERATION_KEY})
+def _stored_operations(given: Subquery) -> Executable:
+    same = and_(*(operation.c[name] == given.c[name] for name in OPERATION_KEY))
+    return select(operation.c.operation_key).join(given, same)
+
+
+def new_version() -> str:
+    """Return a version that no row has had yet; all rows of one write may share it."""
+    return uuid4().hex[:KEY_LENGTH]
+
+
+def _order_row(write: OrderWrite, now: datetime, version: str) -> dict[str, Any]:
     plan = write.plan
     return {
         "order_key": write.key,
@@ -230,7 +239,7 @@ def _order_row(write: OrderWrite, now: datetime) -> dict[str, Any]:
         "erp_state": plan.erp_state,
         "erp_ref": dict(plan.erp_ref),
         "fingerprint": write.fingerprint,
-        "version": uuid4().hex[:KEY_LENGTH],
+        "version": version,
         "proposed": write.proposed,
         "changed_at": now,
         "vanished_at": None,
@@ -242,8 +251,8 @@ def _operation_rows(order: str, plan: WorksOrder) -> list[dict[str, Any]]:
 
 
 OPERATION_ROW = (
-    "operation_key",
     "order_key",
+    "operation_key",
     "operation_id",
     "position",
     "name",
@@ -259,8 +268,8 @@ def _steps(order: str, plan: WorksOrder) -> list[tuple[Any, ...]]:
     """Lay the operations out as rows; none of them has vanished."""
     return [
         (
-            operation_key(order, op.operation_id),
             order,
+            operation_key(order, op.operation_id),
             op.operation_id,
             op.position,
             op.name,
@@ -289,7 +298,7 @@ def mark_vanished(connection: Connection, keys: Sequence[str], now: datetime) ->
     wanted = keys_of(connection, keys)
     statement = (
         update(works_order)
-        .values(vanished_at=now, version=uuid4().hex[:KEY_LENGTH])
+        .values(vanished_at=now, version=new_version())
         .where(works_order.c.order_key == wanted.c.value)
     )
     connection.execute(statement)

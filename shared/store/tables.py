@@ -58,8 +58,8 @@ works_order = Table(
 operation = Table(
     "operation",
     metadata,
+    Column("order_key", key(), primary_key=True),  # first: the operations of an order lie together
     Column("operation_key", key(), primary_key=True),
-    Column("order_key", key(), nullable=False, index=True),
     Column("operation_id", ident(), nullable=False),
     Column("position", Integer, nullable=False),
     Column("name", ident(400), nullable=False),
@@ -68,6 +68,7 @@ operation = Table(
     Column("run_seconds", Quantity),
     Column("erp_ref", Json, nullable=False),
     Column("vanished_at", Instant),  # the ERP took it out of the routing
+    sqlite_with_rowid=False,
 )
 
 execution_event = Table(
@@ -134,8 +135,8 @@ event_serial = Table(
 operation_state = Table(
     "operation_state",
     metadata,
+    Column("order_key", key(), primary_key=True),
     Column("operation_key", key(), primary_key=True),
-    Column("order_key", key(), nullable=False, index=True),
     Column("operation_id", ident(), nullable=False),
     Column("status", word(), nullable=False),
     Column("good", Quantity, nullable=False),
@@ -149,6 +150,7 @@ operation_state = Table(
     Column("last_at", Instant),
     Column("last_rank", Integer, nullable=False),
     Column("last_event", OptionalKey),
+    sqlite_with_rowid=False,
 )
 
 # One row per works order the floor has spoken of, whether the ERP has told us of it yet or not. Writers of one

@@ -90,7 +90,10 @@ STORY = [
     (MessageKind.OPERATION_RESUMED, {}),
     (MessageKind.PRODUCTION_REPORTED, {"good": "4", "scrap": "1"}),
     (MessageKind.TIME_RECORDED, {"time_kind": "run", "seconds": "12.5"}),
-    (MessageKind.CORRECTION, {"voids": {"message_id": "m-3"}}),
+    (
+        MessageKind.CORRECTION,
+        {"voids": {"message_id": "m-3", "kind": "production.reported", "body": {"good": "4"}}},
+    ),
     (MessageKind.OPERATION_COMPLETED, {}),
 ]
 

@@ -107,8 +107,8 @@ def _works_order() -> None:
 def _operation() -> None:
     op.create_table(
         "operation",
-        sa.Column("operation_key", key(), nullable=False),
         sa.Column("order_key", key(), nullable=False),
+        sa.Column("operation_key", key(), nullable=False),
         sa.Column("operation_id", ident(200), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("name", ident(400), nullable=False),
@@ -117,10 +117,10 @@ def _operation() -> None:
         sa.Column("run_seconds", quantity()),
         sa.Column("erp_ref", json(), nullable=False),
         sa.Column("vanished_at", instant()),
-        sa.PrimaryKeyConstraint("operation_key", name=op.f("pk_operation")),
+        sa.PrimaryKeyConstraint("order_key", "operation_key", name=op.f("pk_operation")),
         schema=SCHEMA,
+        sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_operation_order_key"), "operation", ["order_key"], schema=SCHEMA)
 
 
 def _execution_event() -> None:
@@ -202,8 +202,8 @@ def _event_serial() -> None:
 def _operation_state() -> None:
     op.create_table(
         "operation_state",
-        sa.Column("operation_key", key(), nullable=False),
         sa.Column("order_key", key(), nullable=False),
+        sa.Column("operation_key", key(), nullable=False),
         sa.Column("operation_id", ident(200), nullable=False),
         sa.Column("status", word(40), nullable=False),
         sa.Column("good", quantity(), nullable=False),
@@ -217,10 +217,10 @@ def _operation_state() -> None:
         sa.Column("last_at", instant()),
         sa.Column("last_rank", sa.Integer(), nullable=False),
         sa.Column("last_event", key()),
-        sa.PrimaryKeyConstraint("operation_key", name=op.f("pk_operation_state")),
+        sa.PrimaryKeyConstraint("order_key", "operation_key", name=op.f("pk_operation_state")),
         schema=SCHEMA,
+        sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_operation_state_order_key"), "operation_state", ["order_key"], schema=SCHEMA)
 
 
 def _stream() -> None:

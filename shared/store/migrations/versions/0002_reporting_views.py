@@ -50,7 +50,7 @@ def _said(body: str, *, sqlite: bool) -> str:
 
 
 LAST_OPERATION = """
-     LEFT JOIN [t]operation p ON p.operation_key = m.operation_key
+     LEFT JOIN [t]operation p ON p.order_key = m.order_key AND p.operation_key = m.operation_key
     WHERE m.order_key = o.order_key
       AND (m.operation_id = ''
            OR (p.vanished_at IS NULL
@@ -70,7 +70,7 @@ SELECT o.connection, o.number AS order_number, o.order_key, o.part, o.part_name,
        (SELECT COUNT(*) FROM [t]operation p
          WHERE p.order_key = o.order_key AND p.vanished_at IS NULL) AS operations,
        (SELECT COUNT(*) FROM [t]operation p
-          JOIN [t]operation_state a ON a.operation_key = p.operation_key
+          JOIN [t]operation_state a ON a.order_key = p.order_key AND a.operation_key = p.operation_key
          WHERE p.order_key = o.order_key AND p.vanished_at IS NULL AND a.status = 'completed')
          AS operations_completed,
        o.vanished_at
@@ -88,7 +88,7 @@ SELECT o.connection, o.number AS order_number, o.order_key, p.operation_id, p.na
        a.started_at, CASE WHEN a.status = 'completed' THEN a.last_at END AS completed_at
   FROM [t]works_order o
   JOIN [t]operation p ON p.order_key = o.order_key
-  LEFT JOIN [t]operation_state a ON a.operation_key = p.operation_key
+  LEFT JOIN [t]operation_state a ON a.order_key = p.order_key AND a.operation_key = p.operation_key
  WHERE p.vanished_at IS NULL OR a.operation_key IS NOT NULL
  UNION ALL
 SELECT s.connection, s.order_number, s.stream_key, a.operation_id, NULL, NULL, a.status,
@@ -97,7 +97,7 @@ SELECT s.connection, s.order_number, s.stream_key, a.operation_id, NULL, NULL, a
        a.started_at, CASE WHEN a.status = 'completed' THEN a.last_at END
   FROM [t]stream s
   JOIN [t]operation_state a ON a.order_key = s.stream_key
-  LEFT JOIN [t]operation p ON p.operation_key = a.operation_key
+  LEFT JOIN [t]operation p ON p.order_key = a.order_key AND p.operation_key = a.operation_key
  WHERE p.operation_key IS NULL"""
 
 PRODUCTION_RESULT = """
