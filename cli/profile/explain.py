@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.mapping.expressions import MARK, TEMPLATE_MARK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,6 +17,7 @@ WHEN_UNKNOWN = {
     "find": "looked up before it is sent again",
     "resend": "sent again",
     "park": "parked for a person",
+    "await": "taken as accepted, and looked for until it shows",
 }
 
 
@@ -45,12 +48,12 @@ def _pull(profile: Profile) -> Iterator[str]:
     pull = profile.pull
     yield ""
     yield "pull"
-    yield f"  orders       {_call(pull.orders.call)}  {_paging(pull.orders.paging)}; {_since(pull.orders)}"
+    yield f"  orders        {_call(pull.orders.call)}  {_paging(pull.orders.paging)}; {_since(pull.orders)}"
     if pull.operations:
-        yield f"  operations   {_call(pull.operations.call)}  {_paging(pull.operations.paging)}"
-    yield f"  open orders  {_call(pull.open_orders.call)}  {_paging(pull.open_orders.paging)}"
+        yield f"  operations    {_call(pull.operations.call)}  {_paging(pull.operations.paging)}"
+    yield f"  open orders   {_call(pull.open_orders.call)}  {_paging(pull.open_orders.paging)}"
     for kind, reference in pull.reference.items():
-        yield f"  {kind:<12} {_call(reference.call)}  {_paging(reference.paging)}"
+        yield f"  {kind:<13} {_call(reference.call)}  {_paging(reference.paging)}"
 
 
 def _paging(paging: Paging) -> str:
@@ -84,11 +87,11 @@ def _step(number: int, placed: Placed) -> Iterator[str]:
     when = "".join(f"  when ={condition.source}" for condition in conditions)
     again = "  for each item" if placed.repeats is not None else ""
     back = f"  then back to {placed.back_to + 1}" if placed.back_to is not None else ""
-    yield f"  {number:>2} {placed.name:<16} {_call(step.call)}{again}{when}{back}"
+    yield f"  {number:>2} {placed.name:<16} {_call(step.call, placed)}{again}{when}{back}"
     if not step.call.writes:
         return
     yield f"{'':22}believed: {_believed(step)}"
-    look = f" ({_call(placed.find.call)})" if placed.find and step.unknown_policy == "find" else ""
+    look = f" ({_call(placed.find.call, placed)})" if placed.find and step.unknown_policy == "find" else ""
     yield f"{'':22}if no reply is read: {WHEN_UNKNOWN[step.unknown_policy]}{look}"
 
 
@@ -103,5 +106,11 @@ def _believed(step: Step) -> str:
     return getattr(verified, "status", None) or f"={getattr(verified, 'source', verified)}"
 
 
-def _call(call: Call) -> str:
-    return f"{call.method} {call.path.source}"
+def _call(call: Call, placed: Placed | None = None) -> str:
+    """Name a call; what its group is given in plain words stands in its path, its query does not."""
+    path = call.path.source.partition("?")[0]
+    given = placed.within[-1].given if placed and placed.within else {}
+    for name, value in given.items():
+        if isinstance(value.source, str) and not value.source.startswith((MARK, TEMPLATE_MARK)):
+            path = path.replace(f"{{given.{name}}}", value.source)
+    return f"{call.method} {path}"

@@ -15,7 +15,7 @@ from tests.profiles.shift import COMPLETED, REPORTED, RUN, STARTED, TIMED
 from tests.profiles.subjects.business_central import SUBJECT
 
 FIRST, LAST = "10", "20"
-ENTER = 1  # number of the step: read, enter
+ENTER = 2  # number of the step: read, taken, enter
 
 
 @pytest.fixture

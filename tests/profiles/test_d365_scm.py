@@ -131,7 +131,7 @@ settings:
   journal: {help: "name of the route card journal"}
 groups:
   card:
-    card: {say: {content: {JournalNameId: =settings.journal}}}
+    card: {post: {content: {JournalNameId: =settings.journal}}}
 push:
   production.reported:
     values: {reports: {make: {JournalNameId: FloorRaf}}}

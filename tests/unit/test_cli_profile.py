@@ -1,6 +1,7 @@
 """`profile new|check|try|explain`: what an integration engineer sees."""
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from cli.__main__ import main
 from cli.profile.described import read
 from cli.profile.proposing import matched, plain_words, propose
+from shared.domain.message import MessageKind
 from shared.erp.engine import build
 from shared.errors import ConfigurationError
-from shared.profiles.loader import load_profile
+from shared.profiles.loader import load_profile, shipped_profiles
 from tests.fakes.plain_erp import PlainErp
 from tests.simulators.harness import PlannedOperation, PlannedOrder
 from tests.simulators.odata_v4 import ODataV4
@@ -195,6 +197,15 @@ def test_explain_shows_every_call_and_how_it_is_believed(capsys):
     assert "POST /orders/{order.number}/results" in said
     assert "believed:" in said
     assert "looked up before it is sent again (GET /postings)" in said
+
+
+@pytest.mark.parametrize("name", shipped_profiles())
+def test_every_shipped_profile_is_explained_down_to_its_calls(name, capsys):
+    assert main(["profile", "explain", name]) == 0
+    calls = [
+        line for line in capsys.readouterr().out.splitlines() if re.match(r" +[0-9]+ \S+ +[A-Z]+ /", line)
+    ]
+    assert len(calls) >= len(MessageKind) - len([p for p in load_profile(name).push.values() if p.exempt])
 
 
 @pytest.fixture
