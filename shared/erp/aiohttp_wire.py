@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.profiles.model import Limits, Timeouts
 
 ALLOWED = "!#$%&'()*+,/:;=?@[]~"  # what may stand in an address as it is; a `%` begins an escape
-READS_ONLY = frozenset({"GET", "HEAD"})
+RESENT = frozenset({"PUT", "DELETE"})  # writes that aiohttp sends again by itself when a kept connection drops
 UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -53,7 +53,12 @@ class AiohttpWire:
     async def _answer(self, session: aiohttp.ClientSession, request: Request) -> Answer:
         method, url, headers, content = request
         response = await session.request(
-            method, address(url), data=content or None, headers=headers, allow_redirects=False
+            method,
+            address(url),
+            data=content or None,
+            headers=headers,
+            allow_redirects=False,
+            middlewares=(sent_once,) if method in RESENT else (),
         )
         try:
             return Answer(response.status, response.headers, await self._read(response))
@@ -78,7 +83,6 @@ class AiohttpWire:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeouts.reply, sock_connect=self._timeouts.connect),
             auto_decompress=False,  # see client.unpacked
-            middlewares=(sent_once,),
         )
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
@@ -100,14 +104,12 @@ class DroppedError(aiohttp.ClientError):
 
 
 async def sent_once(request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a PUT or DELETE again by itself when a kept connection drops: we look first."""
+    """Keep aiohttp from sending a write again by itself: we look first."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        if request.method in READS_ONLY:
-            raise
         raise DroppedError(f"{type(error).__name__}: {error}") from error
 
 
