@@ -268,6 +268,11 @@ def has(record: Raw, field: str) -> bool | None:
     return None if record is None else isinstance(record, dict) and field in record
 
 
+def field(record: Raw, name: str) -> Raw:
+    """Return the field of the object `record` whose name is worked out; null where it has none."""
+    return record.get(name) if isinstance(record, dict) else None
+
+
 def lookup(tables: Tables, table: str, value: Raw, *other: Raw) -> Raw:
     """Return what the profile's code table says for `value`; null and empty text stay unset.
 
@@ -526,6 +531,7 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "uuid": Conversion(uuid, 1, 1),
     "default": Conversion(default, 2, 2),
     "null_if": Conversion(null_if, 2, 2),
+    "field": Conversion(field, 2, 2),
     "has": Conversion(has, 2, 2),
     "lookup": Conversion(lookup, 2, 3, reads_tables=True),
     "link": Conversion(link, 2, 3, reads_tables=True),

@@ -33,6 +33,7 @@ TEMPLATE_MARK = "~"
 OPTIONAL = "?"
 EACH = frozenset({"for_each", "make"})
 AS_JSON = frozenset({"as_json"})
+TAKE_IN = "..."
 HOLE = re.compile(r"\{([^{}]*)\}")
 RELATIVE_RIGHT = frozenset(
     {
@@ -104,7 +105,8 @@ class Value:
     """A literal or nested structure in which texts may be expressions (`=`) or templates (`~`).
 
     A mark alone is itself. An object's key that ends in `?` is left out where its value is null.
-    `{for_each: list, make: value}` is a list, `{as_json: value}` is text.
+    `{for_each: list, make: value}` is a list, `{as_json: value}` is text. A key that begins with `~` is a template, and
+    the key `...` takes in another object, whose keys those after it replace.
     """
 
     __slots__ = ("_build", "expressions", "source")
@@ -143,7 +145,15 @@ class Value:
         if source.keys() == AS_JSON:
             inner = self._compiled(source["as_json"])
             return lambda facts, tables: json_text(inner(facts, tables))
-        return _object([(str(key), self._compiled(part)) for key, part in source.items()])
+        return _object([(self._key(str(key)), self._compiled(part)) for key, part in source.items()])
+
+    def _key(self, key: str) -> str | Template:
+        """Return a key, or the template it begins like; a `?` at its end stays in both."""
+        if not key.startswith(TEMPLATE_MARK) or key == TEMPLATE_MARK:
+            return key
+        template = Template(key[len(TEMPLATE_MARK) :])
+        self.expressions += [Reads(hole.roots, hole.functions, hole.fields) for hole in template.expressions]
+        return template
 
     def _text(self, source: str) -> Evaluate:
         if source in {MARK, TEMPLATE_MARK}:
@@ -207,20 +217,45 @@ class Template:
         return f"Template({self.source!r})"
 
 
-def _object(parts: list[tuple[str, Evaluate]]) -> Evaluate:
-    if not any(key.endswith(OPTIONAL) for key, _ in parts):
-        return lambda facts, tables: {key: build(facts, tables) for key, build in parts}
-    named = [(key.removesuffix(OPTIONAL), key.endswith(OPTIONAL), build) for key, build in parts]
+def _object(parts: list[tuple[str | Template, Evaluate]]) -> Evaluate:
+    plain = [(key, build) for key, build in parts if isinstance(key, str) and not _is_special(key)]
+    if len(plain) == len(parts):
+        return lambda facts, tables: {key: build(facts, tables) for key, build in plain}
+    fillers = [_filler(key, build) for key, build in parts]
 
     def build_object(facts: Raw, tables: Tables) -> dict[str, Any]:
         built: dict[str, Any] = {}
-        for key, optional, build in named:
-            value = build(facts, tables)
-            if value is not None or not optional:
-                built[key] = value
+        for fill in fillers:
+            fill(built, facts, tables)
         return built
 
     return build_object
+
+
+def _is_special(key: str) -> bool:
+    return key.endswith(OPTIONAL) or key == TAKE_IN
+
+
+def _filler(key: str | Template, build: Evaluate) -> Callable[[dict[str, Any], Any, Tables], None]:
+    """Return what puts one key's value into an object."""
+
+    def named(built: dict[str, Any], facts: Raw, tables: Tables) -> None:
+        _put(built, key(facts, tables) if isinstance(key, Template) else key, build(facts, tables))
+
+    def taken_in(built: dict[str, Any], facts: Raw, tables: Tables) -> None:
+        value = build(facts, tables)
+        if value is not None and not isinstance(value, dict):
+            raise MappingError(f"`{TAKE_IN}` takes in an object, not {value!r}")
+        built.update(value or {})
+
+    return taken_in if key == TAKE_IN else named
+
+
+def _put(built: dict[str, Any], key: str, value: Raw) -> None:
+    if not key.endswith(OPTIONAL):
+        built[key] = value
+    elif value is not None:
+        built[key.removesuffix(OPTIONAL)] = value
 
 
 def _list(parts: list[Evaluate]) -> Evaluate:

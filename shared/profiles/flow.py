@@ -153,7 +153,8 @@ class _Arranging:
         self._list(steps, Around(("groups", use.use), (*around.within, level), groups, called))
         last = self.steps[-1]
         captures = (*last.captures, use.capture) if use.capture else last.captures
-        self.steps[-1] = replace(last, rules=(*use.rules, *last.rules), captures=captures)
+        step = _looked_at(last.step, use)
+        self.steps[-1] = replace(last, step=step, rules=(*use.rules, *last.rules), captures=captures)
 
     def _for_each(self, part: ForEach, around: Around) -> None:
         before, number = len(self.steps), len(self.repetitions)
@@ -175,6 +176,14 @@ class _Arranging:
         """Return `name`, numbered from its second place on: groups may be used more than once."""
         self._names[name] = self._names.get(name, 0) + 1
         return name if self._names[name] == 1 else f"{name}.{self._names[name]}"
+
+
+def _looked_at(step: Step, use: Use) -> Step:
+    """Return the last step of a group with what its use compares besides."""
+    if not use.compare and use.read_back is None:
+        return step
+    looks = {"compare": {**step.compare, **use.compare}, "read_back": use.read_back or step.read_back}
+    return step.model_copy(update=looks)
 
 
 def _called(around: str, name: str) -> str:

@@ -7,7 +7,8 @@ Three kinds of text:
 - `Value`: any YAML; its texts that start with `=` are expressions, those that start with `~` are templates,
   all else is literal. An object's key ending in `?` is left out where its value is null;
   `{for_each: =list, make: value}` is a list with `value` made for every `item`;
-  `{as_json: value}` is the value as JSON text;
+  `{as_json: value}` is the value as JSON text; a key that begins with `~` is a template; the key `...` takes in
+  another object, whose keys those after it replace;
 - `Template`: text with expressions in `{...}`.
 
 The facts in scope (a wrong name is refused when the profile is loaded):
@@ -825,7 +826,8 @@ class Use(Part):
     """The steps of a group in this place: `{use: group, with: {...}}`, in short `{group: {...}}` or its name alone.
 
     `when` holds for each of them too; `with` is `given` in them; `name` is what they are called here. `rules` come
-    before those of the last one; `capture` adds to what it captures, over its reply and what was `captured` so far.
+    before those of the last one, `capture` adds to what it captures, over its reply and what was `captured` so far;
+    `compare` and `read_back` go with the last one, too.
     """
 
     short_forms = (
@@ -844,6 +846,8 @@ class Use(Part):
     given: dict[Name, Value] = Field(default={}, alias="with")
     rules: tuple[Rule, ...] = ()
     capture: dict[Name, Expression] = {}
+    compare: dict[str, Comparison] = {}
+    read_back: ReadBack | None = None
     back_to: Name | None = None
 
     @classmethod

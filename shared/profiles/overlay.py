@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.profiles.yaml_file import KeyPath
 
 EXTENDS = "extends"
-STEP_KEYS = frozenset({"name", "when", "capture", "rules", "back_to", "with", "use"})
+STEP_KEYS = frozenset({"name", "when", "capture", "rules", "compare", "read_back", "back_to", "with", "use"})
 
 
 def laid_over(base: Written, over: Written) -> Written:

@@ -8,8 +8,9 @@ import yaml
 
 from shared.domain.message import MessageKind, Progress
 from shared.domain.verdict import Verdict
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, MappingError
 from shared.mapping.body_out import told_facts
+from shared.mapping.expressions import Expression, Value
 from shared.profiles.loader import load_profile, parse_profile, shipped_profiles, shipped_protocols
 from tests.unit.erp_at_hand import CONTEXT, erp_of, message, order_record, profile_source
 
@@ -118,3 +119,42 @@ def test_a_protocol_is_no_profile_and_is_offered_where_one_extends():
     with pytest.raises(ConfigurationError) as error:
         parse_profile("extends: protocols/nowhere\n", "ours.yaml")
     assert all(name in str(error.value) for name in [*shipped_protocols(), *shipped_profiles()])
+
+
+def test_a_key_may_be_worked_out_and_another_object_taken_in():
+    body = Value(
+        {"a": 1, "...": "=given", "b": 2, "~Work{n}": "=spent", "~Unit{n}?": "=none", "last?": "=none"}
+    )
+    facts = {"given": {"a": 10, "b": 20, "c": 30}, "n": "3", "spent": "7", "none": None}
+    assert body(facts) == {"a": 10, "b": 2, "c": 30, "Work3": "7"}
+    assert Value({"...": "=none", "a": 1})(facts) == {"a": 1}
+    with pytest.raises(MappingError, match="takes in an object, not '7'"):
+        Value({"...": "=spent"})(facts)
+
+
+def test_a_key_that_is_worked_out_reads_only_what_is_in_scope():
+    step = {
+        "name": "r",
+        "call": {"path": "/r", "body": {"~Work{told.god}": "1"}},
+        "verified": {"status": "so"},
+    }
+    assert "told has no 'god'" in refused(profile_source({"steps": [step]}))
+
+
+def test_a_field_whose_name_is_worked_out():
+    named = Expression("field(@, concat('Work', n))")
+    assert named({"Work3": "7", "n": "3"}) == "7"
+    assert named({"n": "4"}) is None
+
+
+async def test_a_use_compares_what_its_group_does_not():
+    create = {"name": "create", "call": {"path": "/{given.what}"}, "verified": "=reply.body.id"}
+    use = {
+        "create": {"what": "results"},
+        "compare": {"good": {"theirs": "=reply.body.good", "ours": "=told.good"}},
+    }
+    source = profile_source({"steps": [use]}, groups={"create": [create]})
+    erp = erp_of(source, lambda _request: httpx.Response(200, json={"id": 1, "good": "2"}))
+    result = await erp.advance(erp.plan(message(), CONTEXT), Progress(), 0)
+    assert result.decision.verdict is Verdict.DONE
+    assert result.warnings == ["good: the ERP has 2, the floor has 2.50"]
