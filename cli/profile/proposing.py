@@ -88,7 +88,15 @@ def propose(described: Described, name: str) -> str:
             f"nothing looks like works orders with a number and a quantity; there is: {listed}"
         )
     return (
-        "\n".join([*_head(described, name), *_orders(described, found), *_open(described, found), *_push()])
+        "\n".join(
+            [
+                *_head(described, name),
+                *_listings(described, found.orders),
+                *_orders(described, found),
+                *_open(found),
+                *_push(),
+            ]
+        )
         + "\n"
     )
 
@@ -163,14 +171,32 @@ def _head(described: Described, name: str) -> list[str]:
         "connection:",
         '  base_url: "{settings.base_url}"',
         "  auth: {kind: basic, username: =settings.user, password: =settings.password}  # CHECK",
+        *_rules(described),
         f"  probe: GET {_probe(described)}",
         "",
-        "pull:",
     ]
+
+
+def _rules(described: Described) -> list[str]:
+    """Return the rule for the error body that the protocol prescribes; OpenAPI prescribes none."""
+    said = {"odata4": "reply.body.error.message", "odata2": "reply.body.error.message.value"}
+    words = said.get(described.protocol)
+    if words is None:
+        return []
+    statuses = "[400, 404, 409, 412]"
+    return ["  rules:", f'    - {{status: {statuses}, when: ={words}, park: "{{{words}}}", look: true}}']
 
 
 def _probe(described: Described) -> str:
     return "/$metadata" if described.protocol != "openapi" else described.types[0].path
+
+
+def _listings(described: Described, orders: RecordType) -> list[str]:
+    return [
+        "pull:",
+        f"  records: {_records(described, orders)}",
+        f"  paging: {_paging(described, orders)}",
+    ]
 
 
 def _orders(described: Described, found: Proposal) -> list[str]:
@@ -180,8 +206,6 @@ def _orders(described: Described, found: Proposal) -> list[str]:
         "    call:",
         f"      get: {orders.path}",
         *_query(described, found),
-        f"    records: {_records(described, orders)}",
-        f"    paging: {_paging(described, orders)}",
     ]
     if "modified" in header:
         lines.append(
@@ -285,18 +309,46 @@ def _mapped(indent: str, ours: str, convert: str, fields: Mapping[str, str], *, 
     return [f"{indent}{ours}: {_plain('=' + convert.format(field_path(theirs)))}"]
 
 
-def _open(described: Described, found: Proposal) -> list[str]:
+def _open(found: Proposal) -> list[str]:
     return [
         "  open_orders:",
         f"    call: GET {found.orders.path}  # CHECK: those still open, and only their numbers",
-        f"    records: {_records(described, found.orders)}",
         f"    number: ={field_path(found.header['number'])}",
-        f"    paging: {_paging(described, found.orders)}",
     ]
 
 
+EXAMPLE = """
+  production.reported:
+    steps:
+      - name: report
+        call: {post: /reports, body: {reference: =told.id, good: =told.good, scrap: =told.scrap}}
+        find: {call: "GET /reports?reference={told.id}", found: "=reply.body.id || reply.body[0].id"}
+        verified: reply
+        rules: [{status: [423], retry: somebody works on it}]
+  correction:
+    takes_back: [production.reported]
+    steps:
+      - name: find
+        call: GET /reports?reference={told.id}
+        rules: [{when: "=!(reply.body)", park: "the ERP has no report {told.id}"}]
+        capture: {report: "=reply.body[0].id"}
+      - name: delete
+        call: DELETE /reports/{captured.report}
+        idempotent_because: what is gone answers 404
+        rules: [{status: [404], done: it is gone}]
+        verified: {status: it answers only once it is gone}
+"""
+
+
 def _push() -> list[str]:
-    return ["", "push:", *(f"  {kind}: {{exempt: not written yet}}" for kind in MessageKind)]
+    return [
+        "",
+        "push:",
+        *(f"  {kind}: {{exempt: not written yet}}" for kind in MessageKind),
+        "",
+        "# One kind of message after the other; this is how two of them may look:",
+        *(f"# {line}" for line in EXAMPLE.strip("\n").splitlines()),
+    ]
 
 
 def field_path(name: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.profiles.model import Limits, Timeouts
 
 ALLOWED = "!#$%&'()*+,/:;=?@[]~"  # what may stand in an address as it is; a `%` begins an escape
-RESENT = frozenset({"PUT", "DELETE"})  # writes that aiohttp sends again by itself when a kept connection drops
+RESENT = frozenset({"PUT", "DELETE"})  # writes that aiohttp sends again by itself on a new connection
 UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 

@@ -81,6 +81,14 @@ async def test_operations_may_overlap_piece_by_piece(plant):
     assert plant.booked(floor.order.number).operations[0].state == "running"
 
 
+async def test_the_card_for_the_rest_is_not_taken_for_the_report(plant):
+    floor = plant.floor(await plant.released())
+    (wrong,) = await make(floor, "1", good(6))
+    told = await floor.takes_back(next(one for one in wrong.messages if one.kind == "production.reported"))
+    assert told.parked == []
+    assert plant.booked(floor.order.number).operations[0].good == 0
+
+
 async def test_what_is_refused_leaves_the_job_card_as_it_was(plant):
     floor = plant.floor(await plant.released())
     told = await floor.states(REPORTED, "2", **good(3))

@@ -117,6 +117,16 @@ async def test_a_second_batch_is_parked(plant):
     assert plant.booked(floor.order.number).batches == ("B-1",)
 
 
+async def test_scrap_without_a_batch_is_of_the_orders_lot(plant):
+    reports = [{"good": Decimal(2), "batch": "B-1"}, {"good": Decimal(0), "scrap": Decimal(1)}]
+    _, parked = await made(plant, replace(FEW, part="PAINT", batch=True), reports)
+    assert parked == []
+    records = plant.simulator.database.records
+    (scrap,) = records.where("stock.scrap")
+    (lot,) = records.where("stock.lot", name="B-1")
+    assert (scrap["lot_id"], scrap["state"]) == (lot["id"], "done")
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_goods_of_a_completed_order_are_taken_back_by_an_unbuild_order(plant, fault):
     floor, _ = await made(plant, FEW, [{"good": Decimal(2)}, {"good": Decimal(1)}])

@@ -5,8 +5,10 @@ import yaml
 
 from shared.domain.message import MessageKind
 from shared.profiles.flow import every_step
-from shared.profiles.loader import SHIPPED, load_profile, shipped_profiles
+from shared.profiles.loader import SHIPPED, load_profile, shipped_profiles, shipped_protocols
 
+LINES, WIDTH = 220, 120  # a profile is read from top to bottom: about 200 lines, none of which scrolls
+LONGER = {"erpnext": 260}  # three ways to write a job card, and losses that are counted for the whole order
 STATES = {"done", "exempt", "unproven"}
 
 
@@ -35,3 +37,18 @@ def test_every_step_with_an_effect_can_be_found_or_repeated(name):
         placed.name for placed in every_step(load_profile(name)) if placed.step.unknown_policy == "park"
     ]
     assert parking == []
+
+
+def test_it_is_short_enough_to_be_read(name):
+    lines = (SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= LONGER.get(name, LINES)
+    assert max(map(len, lines)) <= WIDTH
+
+
+@pytest.mark.parametrize("protocol", shipped_protocols())
+def test_a_protocol_says_what_it_is_for_and_nothing_about_an_application(protocol):
+    source = (SHIPPED / f"{protocol}.yaml").read_text(encoding="utf-8")
+    assert source.startswith("# No profile by itself: ")
+    assert yaml.safe_load(source).keys() <= {"settings", "codes", "connection", "pull", "finds", "groups"}
+    assert yaml.safe_load(source).get("pull", {}).keys() <= {"records", "paging"}
+    assert max(map(len, source.splitlines())) <= WIDTH

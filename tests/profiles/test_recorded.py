@@ -86,7 +86,7 @@ def test_every_step_that_writes_is_recorded(name, recording, profile):
         for kind, flow in profile.flows.items()
         if any(checklist.is_done(key) for key in KIND_KEYS[kind])
         for placed in flow.steps
-        if placed.step.call.writes and not shown_in[id(placed.step)]
+        if placed.step.call.writes and not shown_in[id(placed.step.call)]
     ]
     assert missing == []
 
@@ -94,7 +94,7 @@ def test_every_step_that_writes_is_recorded(name, recording, profile):
 def _steps_shown(profile, example):
     """Return the identities of the profile's steps that an example shows."""
     steps = profile.flows[MessageKind(example["kind"])].steps
-    return {id(placed.step) for placed in steps if placed.name in steps_of(example)}
+    return {id(placed.step.call) for placed in steps if placed.name in steps_of(example)}
 
 
 # -- the replies ------------------------------------------------------------------------------------------------------

@@ -29,32 +29,32 @@ async def pages(plant):
 
 MISTAKES = {
     "scrap is left out": (
-        "scrap: =default(message.scrap, '0')",
+        "scrap: =told.scrap",
         'scrap: "0"',
         shift,
         "push.production.scrap",
     ),
     "rework is left out": (
-        "rework: =default(message.rework, '0')",
+        "rework: =told.rework",
         'rework: "0"',
         shift,
         "push.production.rework",
     ),
-    "a time is wrong": ("seconds: =message.seconds", 'seconds: "1"', shift, "push.time.run"),
+    "a time is wrong": ("seconds: =told.seconds", 'seconds: "1"', shift, "push.time.run"),
     "the reason is left out": (
-        "reason?: =not_null(message.scrap_reason",
+        "reason?: =not_null(told.scrap_reason",
         "reason?: =not_null(`null`",
         shift,
         "reason_codes",
     ),
     "nobody looks before sending again": (
-        "        find: *posting\n        verified: =reply.body.posting",
+        "        find: posting\n        verified: =reply.body.posting",
         "        idempotent_because: somebody said so\n        verified: =reply.body.posting",
         under("drop_after_effect"),
         "push.production",
     ),
     "nobody looks after a crash": (
-        "        find: *posting\n        verified: =reply.body.posting",
+        "        find: posting\n        verified: =reply.body.posting",
         "        idempotent_because: somebody said so\n        verified: =reply.body.posting",
         under("lossy"),
         "push.production",
@@ -66,8 +66,8 @@ MISTAKES = {
         "429",
     ),
     "one page is enough": (
-        "{kind: cursor, next: =reply.body.next, stable: the cursor is the last record's key}\n    watermark",
-        "{kind: none}\n    watermark",
+        "    watermark:",
+        "    paging: {kind: none}\n    watermark:",
         pages,
         "one page only",
     ),
@@ -84,14 +84,14 @@ MISTAKES = {
         "WO-000001",
     ),
     "a refusal is left as it came": (
-        'reason: "the ERP says: {reply.body.error}"',
-        'reason: "{to_string(reply.body)}"',
+        'park: "the ERP says: {reply.body.error}"',
+        'park: "{to_string(reply.body)}"',
         scenarios.test_work_on_a_cancelled_order_is_parked_in_words,
         "order cancelled",
     ),
     "a refusal is believed to be done": (
-        "verdict: park",
-        "verdict: done",
+        "park: ",
+        "done: ",
         scenarios.test_work_on_an_unknown_operation_is_parked_in_words,
         "parked",
     ),

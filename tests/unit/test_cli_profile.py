@@ -15,7 +15,7 @@ from cli.profile.proposing import matched, plain_words, propose
 from shared.domain.message import MessageKind
 from shared.erp.engine import build
 from shared.errors import ConfigurationError
-from shared.profiles.loader import load_profile, shipped_profiles
+from shared.profiles.loader import load_profile, parse_profile, shipped_profiles
 from tests.fakes.plain_erp import PlainErp
 from tests.simulators.harness import PlannedOperation, PlannedOrder
 from tests.simulators.odata_v4 import ODataV4
@@ -80,7 +80,8 @@ def test_a_draft_from_odata_2_finds_orders_and_their_operations():
         draft = propose(read(httpx.get(address, auth=("API_USER", "Welcome1")).text), "mine")
     assert "      get: /A_ProductionOrder_2\n" in draft
     assert "        $expand: to_ProductionOrderOperation\n" in draft
-    assert "    records: =reply.body.d.results\n" in draft
+    assert "\n  records: =reply.body.d.results\n" in draft
+    assert 'park: "{reply.body.error.message.value}", look: true}' in draft
     assert "      number: =ManufacturingOrder\n" in draft
     assert "          operation_id: =text(ManufacturingOrderOperation)\n" in draft
 
@@ -151,13 +152,22 @@ def test_a_draft_from_openapi(tmp_path, capsys):
     assert (
         "      get: /jobs\n      query:\n        limit: =page.size\n        offset: =page.offset\n" in draft
     )
-    assert "    paging: {kind: offset}\n" in draft
+    assert "\n  paging: {kind: offset}\n" in draft
     assert "released: [released], completed: [closed], ignored: [planned]" in draft
     written = tmp_path / "shop.yaml"
     written.write_text(draft)
     assert main(["profile", "check", str(written)]) == 0
     assert main(["profile", "new", "shop", "--from", str(source), "--to", str(written)]) == 1
     assert "is there already" in capsys.readouterr().err
+
+
+def test_the_example_in_a_draft_is_one():
+    draft = propose(read(json.dumps(OPENAPI)), "shop")
+    shown = [line.removeprefix("# ") for line in draft.splitlines() if line.startswith("#   ")]
+    for kind in ("production.reported", "correction"):
+        draft = draft.replace(f"  {kind}: {{exempt: not written yet}}\n", "")
+    shop = parse_profile(draft.replace("push:\n", "\n".join(["push:", *shown, ""])), "shop.yaml")
+    assert [kind for kind, push in shop.push.items() if push.steps] == ["production.reported", "correction"]
 
 
 @pytest.mark.parametrize(

@@ -42,14 +42,19 @@ def line_of(text):
         ("records: =reply.body.orders", "records: =reply..orders", "pull.orders.records", "not a JMESPath"),
         ("records: =reply.body.orders", "records: reply", "pull.orders.records", "starts with '='"),
         ("since: =since", "since: =sinse", "pull.orders.call.query.changed_since", "valid: keys, page"),
-        ("kind: cursor, next: =reply.body.next,", "kind: cursr,", "pull.orders.paging", "'keyset'"),
+        ("kind: cursor, next: =reply.body.next,", "kind: cursr,", "pull.paging", "'keyset'"),
         (
             "operator: =default",
             "operator: =link",
             "push.time.recorded.steps.0.step.call",
             "belongs in `values`",
         ),
-        ("verdict: park", "verdict: pork", "connection.rules.0.verdict", "'done', 'retry', 'park' or 'halt'"),
+        (
+            "park: ",
+            "verdict: pork, reason: ",
+            "connection.rules.0.verdict",
+            "'done', 'retry', 'park' or 'halt'",
+        ),
         ("- name: take_back", "- name: Take", "push.correction.steps.0.name", "pattern"),
     ],
 )
@@ -100,7 +105,7 @@ def test_a_key_given_twice_is_refused():
 
 def test_yaml_text_stays_text():
     body = '{a: 0010, b: no, c: 2026-01-01, d: "1", e: 1.10}'
-    source = SOURCE.replace("{reference: =message.id, voids: =message.voids.message_id}", body)
+    source = SOURCE.replace("{reference: =message.id, voids: =told.id}", body)
     call = parse_profile(source, "plain.yaml").push["correction"].steps[0].call
     built = call.body({})
     assert [built[key] for key in "abcde"] == ["0010", "no", "2026-01-01", "1", Decimal("1.10")]
