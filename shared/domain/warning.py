@@ -30,6 +30,7 @@ class WarningKind(StrEnum):
     ORDER_VANISHED = "order_vanished"
     ROUTING_CHANGED = "routing_changed"
     CORRECTION_NOT_APPLIED = "correction_not_applied"
+    CORRECTION_WAITS = "correction_waits"
     MESSAGE_PARKED = "message_parked"
     ERP_DIFFERS = "erp_differs"
     CONNECTION_HALTED = "connection_halted"

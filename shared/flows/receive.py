@@ -97,7 +97,8 @@ def record(
     plans = opened.plans
     ledgers = {key: Ledger.opened(order, plans.get(key)) for key, order in opened.held.items()}
     voided = {**opened.voided, **voided_within(fresh)}
-    raised = take_back_corrected(tx, list(fresh.values()), ledgers, now)
+    settle_arrived(tx, [fresh[key] for key in opened.voided if key in fresh], now)
+    raised = take_back_corrected(tx, list(fresh.values()), ledgers, voided, now)
     event_store.insert_events(tx, list(fresh.values()), voided, now)
     for key, mine in by_order(event for event in fresh.values() if event.key not in voided).items():
         ledgers[key].add(mine)
@@ -176,8 +177,22 @@ def voided_within(fresh: Mapping[str, ExecutionEvent]) -> dict[str, str]:
     }
 
 
+def settle_arrived(tx: Connection, void: Iterable[ExecutionEvent], now: datetime) -> None:
+    """Close the warnings about corrections that waited for these events."""
+    arrived: dict[str, list[str]] = {}
+    for event in void:
+        arrived.setdefault(event.connection, []).append(event.key)
+    note = "what the correction takes back has arrived, and does not count"
+    for name, keys in arrived.items():
+        warnings.resolve_subjects(tx, name, WarningKind.CORRECTION_WAITS, keys, note, now)
+
+
 def take_back_corrected(
-    tx: Connection, fresh: Sequence[ExecutionEvent], ledgers: Mapping[str, Ledger], now: datetime
+    tx: Connection,
+    fresh: Sequence[ExecutionEvent],
+    ledgers: Mapping[str, Ledger],
+    voided: Mapping[str, str],
+    now: datetime,
 ) -> dict[str, list[Warning_]]:
     """Let corrections take back what was recorded earlier: state, unsent messages, and a reversal for what was sent."""
     corrections = by_order(event for event in fresh if event.type is EventType.CORRECTION)
@@ -189,7 +204,7 @@ def take_back_corrected(
     void: list[tuple[str, int]] = []
     marks: dict[str, str] = {}
     for key, mine in corrections.items():
-        applied = applicable(histories[key], mine, raised)
+        applied = applicable(histories[key], mine, voided, raised)
         ledger = ledgers[key]
         before = ledger.rewind(histories[key], mine)
         if not applied:
@@ -208,17 +223,21 @@ def take_back_corrected(
 def applicable(
     history: Sequence[ExecutionEvent],
     corrections: Sequence[ExecutionEvent],
+    voided: Mapping[str, str],
     raised: dict[str, list[Warning_]],
 ) -> dict[str, ExecutionEvent]:
     """Map the recorded events that `corrections` take back to what does it; note in `raised` what they cannot.
 
-    A target that is not here yet is left aside: it will be void the moment it arrives.
+    A target that comes with its correction is `voided` already. One that is not here yet, or belongs to another works
+    order, is warned about: it will be void the moment it arrives.
     """
     recorded = {event.key: event for event in history}
     void = voided_keys(history)
     applied: dict[str, ExecutionEvent] = {}
     for correction in corrections:
         target = recorded.get(correction.voids)
+        if target is None and correction.voids not in voided:
+            raised.setdefault(correction.key, []).append(_waits(correction))
         if target is None or target.key in void:
             continue
         if target.type is EventType.CORRECTION:
@@ -226,6 +245,19 @@ def applicable(
             continue
         applied.setdefault(target.key, correction)
     return applied
+
+
+def _waits(correction: ExecutionEvent) -> Warning_:
+    return Warning_(
+        correction.connection,
+        WarningKind.CORRECTION_WAITS,
+        correction.voids,
+        f"correction {correction.source}/{correction.event_id} takes back an event that has not arrived for this works"
+        " order; it will not count when it does",
+        correction.order_key,
+        correction.order_number,
+        {"event_id": correction.event_id, "source": correction.source},
+    )
 
 
 def _not_applied(correction: ExecutionEvent) -> Warning_:

@@ -21,7 +21,7 @@ from shared.store.tables import (
     warning,
 )
 from tests.integration.kit import Reply, event
-from tests.integration.plant import recorded_ids
+from tests.integration.plant import floor_totals, recorded_ids, warnings_of
 
 
 async def send(body):
@@ -306,3 +306,38 @@ async def test_anything_at_all(fuzzed, body):
     assert {tuple(row) for row in stored} == named
     again = await send(body)
     assert (again.body["accepted"], again.body["duplicates"]) == (0, len(taken) + reply.body["duplicates"])
+
+
+# --- corrections that come before what they take back -------------------------------------------------------
+
+
+def voiding(target, **fields):
+    return event("correction", "WO-1", data={"id": target["id"], "source": target["source"]}) | fields
+
+
+async def test_a_correction_that_waits_is_a_warning_until_its_event_arrives(here):
+    late = good()
+    await send(voiding(late))
+    (waiting,) = warnings_of(here, "correction_waits", state="open")
+    assert "has not arrived for this works order" in waiting.detail
+    assert (await send(late)).status == 202
+    assert warnings_of(here, "correction_waits", state="open") == []
+    (closed,) = warnings_of(here, "correction_waits")
+    assert closed.state == "resolved"
+    assert floor_totals(here, "WO-1")["good"] == 0
+
+
+async def test_a_correction_that_comes_with_its_event_or_after_it_waits_for_nothing(here):
+    first, second = good(), good()
+    await send([voiding(first), first])
+    await send(second)
+    await send(voiding(second))
+    assert warnings_of(here, "correction_waits") == []
+
+
+async def test_a_correction_of_another_orders_event_stays_a_warning(here):
+    elsewhere = good(order="WO-2")
+    await send(elsewhere)
+    await send(voiding(elsewhere))
+    await send(good())
+    assert len(warnings_of(here, "correction_waits", state="open")) == 1
