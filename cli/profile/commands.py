@@ -34,8 +34,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     explain = whats.add_parser("explain", help="what is called, in order, per kind of message")
     explain.add_argument("name", help="a shipped profile's name or a YAML file")
-    whats.add_parser("matrix", help="print docs/erps.md: what each ERP can do, and how that is proven")
     explain.add_argument("kind", nargs="?", choices=KINDS, help="one kind only")
+    whats.add_parser("matrix", help="print docs/erps.md: what each ERP can do, and how that is proven")
 
 
 def run(given: argparse.Namespace) -> int:

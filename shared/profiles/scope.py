@@ -23,22 +23,9 @@ MESSAGE = frozenset({"message", "told", "order", "operation", "settings", "value
 PUSH = MESSAGE | {"captured", "item"}
 PAGE = frozenset({"size", "number", "offset", "cursor"})
 TOLD = frozenset(
-    {
-        "id",
-        "mark",
-        "kind",
-        "began",
-        "occurred_at",
-        "good",
-        "scrap",
-        "rework",
-        "seconds",
-        "serials",
-        "batch",
-        "unit",
-    }
-    | {"scrap_reason", "rework_reason", "outcome", "time_kind", "operator", "work_centre", "last_operation"}
-    | {"event_id", "source", "reason", "implied"}
+    {"id", "mark", "kind", "began", "occurred_at", "good", "scrap", "rework", "seconds", "serials", "batch"}
+    | {"unit", "scrap_reason", "rework_reason", "outcome", "time_kind", "operator", "work_centre", "reason"}
+    | {"last_operation", "implied", "event_id", "source"}
 )
 PULL = frozenset({"settings", "since", "page", "keys"})
 CONNECTION = frozenset({"settings", "login"})

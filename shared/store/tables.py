@@ -4,6 +4,8 @@ Rows are keyed by digests of the exact identifiers (shared.domain.identity), so 
 separate what the other engine does not.
 """
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Table, text
 
 from shared.store.types import (
@@ -213,24 +215,32 @@ outbound_message = Table(
     sqlite_with_rowid=False,
 )
 
+
+def _evidence() -> list[Column[Any]]:
+    """Return what is kept of one call to the ERP."""
+    return [
+        Column("stream_key", key(), nullable=False),
+        Column("sequence", Integer, nullable=False),
+        Column("attempt", Integer, nullable=False),
+        Column("step", word(100), nullable=False),
+        Column("worker", word(80), nullable=False),
+        Column("started_at", Instant, nullable=False),
+        Column("duration_ms", Integer, nullable=False),
+        Column("method", word(10), nullable=False),
+        Column("url", long_text(), nullable=False),
+        Column("status", Integer, nullable=False),
+        Column("verdict", word(), nullable=False),
+        Column("reason", long_text(), nullable=False),
+        Column("request", long_text(), nullable=False),
+        Column("reply", long_text(), nullable=False),
+    ]
+
+
 delivery_attempt = Table(
     "delivery_attempt",
     metadata,
     Column("attempt_id", counter(), primary_key=True),
-    Column("stream_key", key(), nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("step", word(100), nullable=False),
-    Column("worker", word(80), nullable=False),
-    Column("started_at", Instant, nullable=False),
-    Column("duration_ms", Integer, nullable=False),
-    Column("method", word(10), nullable=False),
-    Column("url", long_text(), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("verdict", word(), nullable=False),
-    Column("reason", long_text(), nullable=False),
-    Column("request", long_text(), nullable=False),
-    Column("reply", long_text(), nullable=False),
+    *_evidence(),
     Index(None, "stream_key", "sequence"),
 )
 
@@ -238,23 +248,9 @@ delivery_attempt = Table(
 attempt_archive = Table(
     "attempt_archive",
     metadata,
-    Column(
-        "archive_id", counter(), primary_key=True
-    ),  # of its own: SQLite gives numbers of deleted rows again
-    Column("stream_key", key(), nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("step", word(100), nullable=False),
-    Column("worker", word(80), nullable=False),
-    Column("started_at", Instant, nullable=False),
-    Column("duration_ms", Integer, nullable=False),
-    Column("method", word(10), nullable=False),
-    Column("url", long_text(), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("verdict", word(), nullable=False),
-    Column("reason", long_text(), nullable=False),
-    Column("request", long_text(), nullable=False),
-    Column("reply", long_text(), nullable=False),
+    # a number of its own: SQLite gives those of deleted rows again
+    Column("archive_id", counter(), primary_key=True),
+    *_evidence(),
     Column("archived_at", Instant, nullable=False),
 )
 

@@ -12,7 +12,9 @@ from shared.domain.events import Outcome, TimeKind
 from shared.domain.identity import message_id
 from shared.domain.message import MessageKind, MessageState, Progress, QueuedMessage
 from shared.domain.push import Missing
+from shared.mapping.body_out import told_facts
 from shared.mapping.message_body import context_of, message_of, missing_for
+from shared.profiles.scope import TOLD
 from tests.unit.floor_words import STARTED, correction, event, made, plan, timed, unit
 
 PLAN = plan("10", "20")
@@ -108,6 +110,16 @@ def test_a_start_that_nobody_reported_is_implied(kind, stated, implied):
 @pytest.mark.parametrize(("operation", "last"), [("10", False), ("20", True), ("", True)])
 def test_only_the_last_operation_makes_what_the_order_makes(operation, last):
     assert body(KINDS.PRODUCTION_REPORTED, made("a", 0, operation=operation))["last_operation"] is last
+
+
+def test_what_is_told_has_the_fields_that_profiles_may_read():
+    target = made("a", 0)
+    voided = {"voided_sequence": 3, "voided_kind": KINDS.PRODUCTION_REPORTED, "voided_event": target}
+    for waiting in (
+        queued(KINDS.PRODUCTION_REPORTED, target),
+        queued(KINDS.CORRECTION, correction("b", "a"), **voided),
+    ):
+        assert told_facts(message_of(waiting, PLAN, BOXES)).keys() - {"voids"} == TOLD
 
 
 def test_a_correction_carries_what_it_takes_back():
