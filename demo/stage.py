@@ -15,6 +15,7 @@ from typing import Final
 from demo.tryton.environment import prepare
 from demo.tryton.server import TrytonServer, running_tryton
 from devhost.azurite import Azurite
+from devhost.ports import free_port
 from devhost.process import HostProcess
 
 ROOT: Final = Path(__file__).parent.parent
@@ -70,6 +71,8 @@ def running(port: int, sql_url: str, say: Say) -> Iterator[Stage]:
 
 def claim(port: int) -> int:
     """Return a port nothing listens on: `port`, or for 0 any. Raises PortBusyError."""
+    if port == 0:
+        return free_port()
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -77,7 +80,7 @@ def claim(port: int) -> int:
         except OSError as error:
             choose = f"stop what listens there, or choose another: make demo PORT={port + 1}"
             raise PortBusyError(f"port {port} of 127.0.0.1 is busy: {choose}") from error
-        return int(probe.getsockname()[1])
+    return port
 
 
 def _fresh(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from devhost.errors import DevhostError
+from devhost.ports import free_port
 from devhost.settings import development_connection_string
 
 _SCRIPT: Final = Path(__file__).parent / "node_modules" / "azurite" / "dist" / "src" / "queue" / "main.js"
@@ -50,6 +51,7 @@ class Azurite:
         """
         if self._process is not None:
             return
+        self._port = self._port or free_port()
         process = subprocess.Popen(
             self._command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

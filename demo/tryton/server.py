@@ -3,7 +3,6 @@
 import http.client
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.tryton.environment import DATABASE, SeededTryton, write_config
+from devhost.ports import free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -32,7 +32,7 @@ class TrytonServer:
         self.seeded = seeded
         self.folder = folder
         self.database = folder / f"{DATABASE}.sqlite"
-        self.port = _free_port()
+        self.port = free_port()
         self.log = folder / "trytond.log"
         self._config = folder / "trytond.conf"
         self._process: subprocess.Popen[bytes] | None = None
@@ -116,9 +116,3 @@ def running_tryton(seeded: SeededTryton, folder: Path) -> Iterator[TrytonServer]
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

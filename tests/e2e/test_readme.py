@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from devhost.azurite import Azurite
+from devhost.ports import free_port
 
 pytestmark = [pytest.mark.tryton, pytest.mark.azurite]
 
@@ -37,12 +37,6 @@ def commands():
 
 def starting_with(start):
     return [command for command in commands() if command.startswith(start)]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def shell(command, cwd=ROOT, timeout=60):

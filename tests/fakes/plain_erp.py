@@ -17,6 +17,8 @@ import time
 from http.client import HTTPConnection
 from pathlib import Path
 
+from devhost.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 START_WITHIN_SECONDS = 30
 
@@ -26,7 +28,7 @@ class PlainErp:
 
     def __init__(self, orders=100, operations=8, latency_ms=0, api_key="plain-key"):
         self.api_key = api_key
-        self.port = 0
+        self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="plain-erp-")
         self._options = {
             "--orders": orders,
@@ -71,7 +73,7 @@ class PlainErp:
         options = [str(part) for pair in self._options.items() for part in pair]
         command = [sys.executable, "-m", "tests.fakes.plain_erp", "--port", str(self.port), *options]
         self._process = subprocess.Popen(command, cwd=ROOT)
-        self.port = self._wait_for(ready)["port"]
+        self._wait_for(ready)
 
     def _wait_for(self, ready):
         give_up = time.monotonic() + START_WITHIN_SECONDS
@@ -81,7 +83,6 @@ class PlainErp:
             if time.monotonic() > give_up:
                 raise RuntimeError(f"the plain ERP was not ready within {START_WITHIN_SECONDS} s")
             time.sleep(0.02)
-        return json.loads(ready.read_bytes())
 
     def stop(self):
         """Play an outage: connections are refused, the books are kept for `start_again`."""
