@@ -1,4 +1,6 @@
-"""Registers the doors; nothing else happens here."""
+"""Registers the doors, and says how often this process looks for garbage; nothing else happens here."""
+
+import gc
 
 import azure.functions as func
 
@@ -25,3 +27,7 @@ for door in (
     timers,
 ):
     app.register_functions(door.bp)
+
+# A page of orders is a hundred thousand objects, none of them garbage. Python looks through what is new every 2,000
+# objects, and through the rest every 200,000: a fifth of a pull's time.
+gc.set_threshold(50_000, 20, 20)

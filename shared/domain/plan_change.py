@@ -43,8 +43,8 @@ def fingerprint(plan: WorksOrder) -> str:
 
 
 def _stated(op: Operation) -> tuple[object, ...]:
-    setup = None if op.setup_seconds is None else op.setup_seconds.normalize()
-    run = None if op.run_seconds is None else op.run_seconds.normalize()
+    setup = None if op.setup_seconds is None else str(op.setup_seconds.normalize())
+    run = None if op.run_seconds is None else str(op.run_seconds.normalize())
     return (op.operation_id, op.position, op.name, op.work_centre, setup, run, op.erp_ref)
 
 

@@ -143,13 +143,22 @@ class Json(TypeDecorator[Any]):
         """NVARCHAR(MAX) on SQL Server."""
         return dialect.type_descriptor(mssql.NVARCHAR(None) if dialect.name == "mssql" else Text())
 
+    def binder(self, dialect: Dialect) -> Callable[[Any], str | None]:
+        """Return `process_bind_param` without its detours."""
+        return document_text
+
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401
         """Document to text; None stays NULL."""
-        return None if value is None else orjson.dumps(value).decode()
+        return document_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401
         """Text to document."""
         return None if value is None else orjson.loads(value)
+
+
+def document_text(value: Any) -> str | None:  # noqa: ANN401
+    """Lay a document out as JSON."""
+    return None if value is None else orjson.dumps(value).decode()
 
 
 class Texts(Json):
@@ -157,9 +166,13 @@ class Texts(Json):
 
     cache_ok = True
 
+    def binder(self, dialect: Dialect) -> Callable[[Sequence[str] | None], str | None]:
+        """Return `process_bind_param` without its detours."""
+        return lambda value: document_text(value or None)
+
     def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:
         """Tuple to text."""
-        return orjson.dumps(value).decode() if value else None
+        return document_text(value or None)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
         """Text to tuple."""
