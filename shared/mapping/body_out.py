@@ -120,7 +120,7 @@ def _each(value: Raw) -> list[Any]:
 
 def _text(value: Raw) -> str:
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return text(value) or ""
     raise TypeError(f"{type(value).__name__} cannot be sent")
 
 

@@ -18,16 +18,18 @@ from jmespath import functions as jmespath_functions
 from jmespath import visitor
 
 from shared.errors import MappingError
-from shared.mapping.conversions import CONVERSIONS, NO_TABLES, Tables, json_text, text
+from shared.mapping.conversions import CONVERSIONS, NO_TABLES, Tables, decimal, json_text, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from shared.mapping.conversions import Raw
 
     type Node = dict[str, Any]
     type Evaluate = Callable[[Any, Tables], Any]
 
+FLOAT_DIGITS = 15
+"""How many digits of any number a float keeps."""
 MARK = "="
 TEMPLATE_MARK = "~"
 OPTIONAL = "?"
@@ -35,6 +37,8 @@ EACH = frozenset({"for_each", "make"})
 AS_JSON = frozenset({"as_json"})
 TAKE_IN = "..."
 HOLE = re.compile(r"\{([^{}]*)\}")
+BRACE = re.compile(r"[{}]")
+BRACES = "a hole is `{expression}`, and text with braces of its own is an expression: `=concat('{', x, '}')`"
 RELATIVE_RIGHT = frozenset(
     {
         "subexpression",
@@ -47,12 +51,41 @@ RELATIVE_RIGHT = frozenset(
     }
 )
 """Node types whose right-hand sides see what the left-hand side found, not the facts."""
+DOUBTING = frozenset({"or_expression", "and_expression", "not_expression"})
+DOUBTING_CALLS = frozenset({"default", "not_null", "null_if", "has"})
+LIBRARY: Mapping[str, Any] = jmespath_functions.Functions.FUNCTION_TABLE
+FAULTS = (
+    jmespath_exceptions.JMESPathError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+)
+"""What a value that nobody thought of raises in JMESPath, in its functions and in our conversions."""
+
+
+class Reads(NamedTuple):
+    """What an expression draws on: facts by name, functions by name.
+
+    `fields`: (fact, field), the field "" where the fact is read as a whole; `doubted`: those of them that may be
+    missing, because it is said what happens then; `named`: (function, name) of calls whose first argument is a text
+    as it stands, such as the name of a table; `hidden`: what is read like a fact's field where facts cannot be seen.
+    """
+
+    roots: frozenset[str]
+    functions: frozenset[str]
+    fields: frozenset[tuple[str, str]]
+    doubted: frozenset[tuple[str, str]]
+    named: frozenset[tuple[str, str]]
+    hidden: frozenset[tuple[str, str]]
 
 
 class Expression:
-    """One compiled expression: `roots` are the facts it reads, `fields` their fields, `functions` what it calls."""
+    """One compiled expression; `reads` is what it draws on."""
 
-    __slots__ = ("_evaluate", "fields", "functions", "roots", "source")
+    __slots__ = ("_evaluate", "reads", "source")
 
     def __init__(self, source: str) -> None:
         """Compile `source` (without its mark).
@@ -61,11 +94,12 @@ class Expression:
             ValueError: it is not JMESPath, or calls an unknown function or a known one wrongly.
         """
         self.source = source
-        tree = _parse(source)
-        self.functions = frozenset(_functions(tree))
-        self.roots = frozenset(_roots(tree))
-        self.fields = frozenset(_fields_of_facts(tree))
-        self._evaluate = _compile(tree)
+        try:
+            tree = _parse(source)
+            self.reads = _reads(tree)
+            self._evaluate = _compile(tree)
+        except RecursionError:
+            raise ValueError("nested too deeply to be worked out") from None
 
     def __call__(self, facts: Raw, tables: Tables = NO_TABLES) -> Raw:
         """Return what the expression finds in `facts`, null where there is nothing.
@@ -77,8 +111,13 @@ class Expression:
             return self._evaluate(facts, tables)
         except MappingError:
             raise
-        except (jmespath_exceptions.JMESPathError, TypeError, ValueError) as error:
+        except FAULTS as error:
             raise MappingError(f"{self.source}: {error}") from error
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The facts it reads."""
+        return self.reads.roots
 
     @property
     def evaluate(self) -> Evaluate:
@@ -91,14 +130,6 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
-
-
-class Reads(NamedTuple):
-    """What an expression draws on: facts by name, their fields as (fact, field), functions by name."""
-
-    roots: frozenset[str]
-    functions: frozenset[str]
-    fields: frozenset[tuple[str, str]]
 
 
 class Value:
@@ -145,14 +176,23 @@ class Value:
         if source.keys() == AS_JSON:
             inner = self._compiled(source["as_json"])
             return lambda facts, tables: json_text(inner(facts, tables))
-        return _object([(self._key(str(key)), self._compiled(part)) for key, part in source.items()])
+        return _object([(self._key(str(key)), self._held(str(key), part)) for key, part in source.items()])
+
+    def _held(self, key: str, part: Raw) -> Evaluate:
+        """Return what `key` holds; what it reads may be missing where the key is left out then."""
+        before = len(self.expressions)
+        held = self._compiled(part)
+        if _is_special(key):
+            found = self.expressions[before:]
+            self.expressions[before:] = [reads._replace(doubted=reads.fields) for reads in found]
+        return held
 
     def _key(self, key: str) -> str | Template:
         """Return a key, or the template it begins like; a `?` at its end stays in both."""
         if not key.startswith(TEMPLATE_MARK) or key == TEMPLATE_MARK:
             return key
         template = Template(key[len(TEMPLATE_MARK) :])
-        self.expressions += [Reads(hole.roots, hole.functions, hole.fields) for hole in template.expressions]
+        self.expressions += [hole.reads for hole in template.expressions]
         return template
 
     def _text(self, source: str) -> Evaluate:
@@ -160,19 +200,17 @@ class Value:
             return lambda _facts, _tables: source
         if source.startswith(MARK):
             expression = Expression(source[len(MARK) :])
-            self.expressions.append(Reads(expression.roots, expression.functions, expression.fields))
+            self.expressions.append(expression.reads)
             return expression
         if source.startswith(TEMPLATE_MARK):
             template = Template(source[len(TEMPLATE_MARK) :])
-            self.expressions += [
-                Reads(hole.roots, hole.functions, hole.fields) for hole in template.expressions
-            ]
+            self.expressions += [hole.reads for hole in template.expressions]
             return template
         return lambda _facts, _tables: source
 
     def _each(self, source: dict[str, Any]) -> Evaluate:
         over, made = Value(source["for_each"]), Value(source["make"])
-        self.expressions += over.expressions
+        self.expressions += [reads._replace(doubted=reads.fields) for reads in over.expressions]
         self.expressions += [reads._replace(roots=reads.roots - {"item"}) for reads in made.expressions]
 
         def build(facts: Raw, tables: Tables) -> list[Any]:
@@ -193,8 +231,16 @@ class Template:
     __slots__ = ("_parts", "expressions", "source")
 
     def __init__(self, source: str) -> None:
+        """Compile `source`.
+
+        Raises:
+            ValueError: a hole is no expression, or a brace neither opens nor closes one.
+        """
         self.source = source
         pieces = HOLE.split(source)
+        for piece in pieces[::2]:
+            if BRACE.search(piece):
+                raise ValueError(f"{source!r} has a brace that is no hole's; {BRACES}")
         self.expressions = [Expression(piece) for piece in pieces[1::2]]
         self._parts: list[str | Expression] = [*pieces]
         self._parts[1::2] = self.expressions
@@ -264,7 +310,7 @@ def _list(parts: list[Evaluate]) -> Evaluate:
 
 def _parse(source: str) -> Node:
     try:
-        tree: Node = {**jmespath.compile(source).parsed}
+        tree: Node = _with_exact_literals({**jmespath.compile(source).parsed})
     except jmespath_exceptions.JMESPathError as error:
         raise ValueError(f"not a JMESPath expression: {str(error).splitlines()[0]}") from error
     if any(_negates_half(node) for node in _nodes(tree)):
@@ -274,18 +320,58 @@ def _parse(source: str) -> Node:
     return tree
 
 
+def _with_exact_literals(node: Node) -> Node:
+    """Return a copy of the tree in which fractions are Decimals: the library reads them as floats, and 0.1 is none."""
+    if node["type"] == "literal":
+        return {**node, "value": _exact(node["value"])}
+    children = [
+        _with_exact_literals(child) if isinstance(child, dict) else child for child in node["children"]
+    ]
+    return {**node, "children": children}
+
+
+def _exact(literal: Raw) -> Raw:
+    """Return what a literal says, its fractions exact.
+
+    Raises:
+        ValueError: a fraction has more digits than a float tells apart, so that it is lost already, or is none.
+    """
+    if isinstance(literal, list):
+        return [_exact(part) for part in literal]
+    if isinstance(literal, dict):
+        return {key: _exact(part) for key, part in literal.items()}
+    if not isinstance(literal, float):
+        return literal
+    try:
+        number = decimal(repr(literal))
+    except MappingError:
+        number = None
+    if number is None or len(number.normalize().as_tuple().digits) > FLOAT_DIGITS:
+        raise ValueError(f"the number {literal} cannot be kept exactly; write decimal('…')")
+    return number
+
+
 def _negates_half(node: Node) -> bool:
     return node["type"] in RELATIVE_RIGHT - {"pipe"} and node["children"][0]["type"] == "not_expression"
 
 
 def _check_call(name: str, given: int) -> None:
-    conversion = CONVERSIONS.get(name)
-    if conversion is None:
-        if name not in jmespath_functions.Functions.FUNCTION_TABLE:
-            valid = sorted({*CONVERSIONS, *jmespath_functions.Functions.FUNCTION_TABLE})
-            raise ValueError(f"unknown function {name}(); valid: {', '.join(valid)}")
-    elif not conversion.least <= given <= conversion.most:
-        raise ValueError(f"{name}() takes {conversion.least} to {conversion.most} arguments, not {given}")
+    if name not in CONVERSIONS and name not in LIBRARY:
+        valid = sorted({*CONVERSIONS, *LIBRARY})
+        raise ValueError(f"unknown function {name}(); valid: {', '.join(valid)}")
+    least, most = _arguments(name)
+    if not least <= given <= (most or given):
+        takes = f"{least} to {most}" if most else f"{least} or more"
+        raise ValueError(f"{name}() takes {takes} arguments, not {given}")
+
+
+def _arguments(name: str) -> tuple[int, int | None]:
+    """Return how many arguments a function takes, least and most; None = as many as are given."""
+    if name in CONVERSIONS:
+        return CONVERSIONS[name].least, CONVERSIONS[name].most
+    signature = LIBRARY[name]["signature"]
+    endless = bool(signature) and signature[-1].get("variadic", False)
+    return len(signature), None if endless else len(signature)
 
 
 def _nodes(tree: Raw) -> Iterator[Node]:
@@ -299,8 +385,21 @@ def _calls(tree: Node) -> Iterator[Node]:
     return (node for node in _nodes(tree) if node["type"] == "function_expression")
 
 
-def _functions(tree: Node) -> Iterator[str]:
-    return (node["value"] for node in _calls(tree))
+def _reads(tree: Node) -> Reads:
+    return Reads(
+        roots=frozenset(_roots(tree)),
+        functions=frozenset(node["value"] for node in _calls(tree)),
+        fields=frozenset(_fields_of_facts(tree)),
+        doubted=frozenset(_doubted(tree)),
+        named=frozenset(_named(tree)),
+        hidden=frozenset(_hidden(tree)),
+    )
+
+
+def _over_facts(tree: Raw) -> Sequence[Any]:
+    """Return the parts of `tree` that see the same facts as itself."""
+    children: Sequence[Any] = tree.get("children", ())
+    return children[:1] if tree["type"] in RELATIVE_RIGHT else children
 
 
 def _roots(tree: Raw) -> Iterator[str]:
@@ -309,20 +408,66 @@ def _roots(tree: Raw) -> Iterator[str]:
         return
     if tree["type"] == "field":
         yield tree["value"]
-    children = tree.get("children", ())
-    for child in children[:1] if tree["type"] in RELATIVE_RIGHT else children:
+    for child in _over_facts(tree):
         yield from _roots(child)
 
 
 def _fields_of_facts(tree: Raw) -> Iterator[tuple[str, str]]:
-    """Yield (fact, field) for every `fact.field` that `tree` reads from the top."""
+    """Yield (fact, field) for every `fact.field` that `tree` reads from the top, (fact, "") for a fact as a whole."""
     if not isinstance(tree, dict) or tree["type"] == "expref":
         return
     children = tree.get("children", ())
-    if tree["type"] == "subexpression" and [child["type"] for child in children[:2]] == ["field", "field"]:
-        yield children[0]["value"], children[1]["value"]
-    for child in children[:1] if tree["type"] in RELATIVE_RIGHT else children:
+    if tree["type"] == "subexpression" and children[0]["type"] == "field":
+        yield children[0]["value"], _first_field(children[1])
+        return
+    if tree["type"] == "field":
+        yield tree["value"], ""
+    for child in _over_facts(tree):
         yield from _fields_of_facts(child)
+
+
+def _doubted(tree: Raw) -> Iterator[tuple[str, str]]:
+    """Yield what `_fields_of_facts` does, where the expression says what happens without it."""
+    if not isinstance(tree, dict) or tree["type"] == "expref":
+        return
+    if _is_doubting(tree):
+        yield from _fields_of_facts(tree)
+    else:
+        for child in _over_facts(tree):
+            yield from _doubted(child)
+
+
+def _hidden(tree: Node) -> Iterator[tuple[str, str]]:
+    """Yield (name, field) for every `name.field` that is read from an element, or from what was found before."""
+    for node in _nodes(tree):
+        children = node.get("children", ())
+        if node["type"] == "expref":
+            yield from _fields_of_facts(children[0])
+        for child in children[1:] if node["type"] in RELATIVE_RIGHT else ():
+            yield from _fields_of_facts(child)
+
+
+def _is_doubting(node: Node) -> bool:
+    """Tell whether a node takes a null as well as a value: logic, `default()` and the like, `[a, b][?@]`."""
+    if node["type"] == "function_expression":
+        return node["value"] in DOUBTING_CALLS
+    chosen = node["type"] == "filter_projection" and node["children"][0]["type"] == "multi_select_list"
+    return chosen or node["type"] in DOUBTING
+
+
+def _first_field(tree: Node) -> str:
+    """Return the field that `tree` begins with: `lots` of `lots[0].id`; "" where it begins with none."""
+    while tree["type"] in RELATIVE_RIGHT - {"pipe"}:
+        tree = tree["children"][0]
+    return str(tree["value"]) if tree["type"] == "field" else ""
+
+
+def _named(tree: Node) -> Iterator[tuple[str, str]]:
+    """Yield (function, text) for every call whose first argument is a text as it stands."""
+    for node in _calls(tree):
+        first = next(iter(node["children"]), None)
+        if first is not None and first["type"] == "literal" and isinstance(first["value"], str):
+            yield node["value"], first["value"]
 
 
 def _compile(node: Node) -> Evaluate:
@@ -467,6 +612,9 @@ def _is_empty(value: Raw) -> bool:
     return value is None or value is False or (isinstance(value, str | list | dict) and not value)
 
 
+_takes_anything = jmespath_functions.signature({"types": []})
+
+
 class _LibraryFunctions(jmespath_functions.Functions):
     """JMESPath's functions plus our conversions, for trees the library interprets; a Decimal is a number."""
 
@@ -480,6 +628,23 @@ class _LibraryFunctions(jmespath_functions.Functions):
         context = (self._tables,) if conversion.reads_tables else ()
         return conversion.function(*context, *resolved_args)
 
+    @_takes_anything
+    def _func_to_number(self, arg: Raw) -> Raw:
+        return _number_in(arg)
+
+    @_takes_anything
+    def _func_to_string(self, arg: Raw) -> Raw:
+        return text(arg) if isinstance(arg, Decimal) else super()._func_to_string(arg)  # type: ignore[misc]  # not in the stubs
+
+    @_takes_anything
+    def _func_type(self, arg: Raw) -> Raw:
+        return super()._func_type(_as_number(arg))  # type: ignore[misc]  # not in the stubs
+
+    def _convert_to_jmespath_type(self, pyobject: str) -> Raw:
+        """Name the type of what an `&expression` finds: `sort_by`, `max_by` and `min_by` ask."""
+        name = super()._convert_to_jmespath_type  # type: ignore[misc]  # not in the stubs
+        return name("int" if pyobject == Decimal.__name__ else pyobject)
+
     def _type_check_single(self, current: Raw, types: Raw, function_name: str) -> None:
         check = super()._type_check_single  # type: ignore[misc]  # not in the stubs
         check(_as_number(current), types, function_name)
@@ -489,4 +654,19 @@ def _as_number(value: Raw) -> Raw:
     """Return `value` with Decimals as whole numbers: the library knows its types by name and not this one."""
     if isinstance(value, Decimal):
         return 0
-    return [_as_number(part) for part in value] if isinstance(value, list) else value
+    if isinstance(value, list):  # it looks into lists, but not into lists of lists
+        return [0 if isinstance(part, Decimal) else part for part in value]
+    return value
+
+
+def _number_in(value: Raw) -> Raw:
+    """Return the number that JMESPath's `to_number` finds, a fraction exact; null in what is none."""
+    if isinstance(value, int | Decimal):
+        return None if isinstance(value, bool) else value
+    try:
+        number = decimal(value)
+    except MappingError:
+        return None
+    if number is None:
+        return None
+    return int(number) if number.as_tuple().exponent == 0 else number

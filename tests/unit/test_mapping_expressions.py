@@ -60,6 +60,70 @@ def test_numbers_keep_their_digits():
     assert Expression("sum([decimal(a), decimal(b)])")({"a": "0.1", "b": "0.2"}) == Decimal("0.3")
 
 
+ROWS = [{"q": Decimal("0.1"), "n": "a"}, {"q": Decimal("0.3"), "n": "b"}, {"q": 0, "n": "c"}]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("x == `0.1`", True),
+        ("x != `0.1`", False),
+        ("x < `0.1`", False),
+        ("x <= `0.1`", True),
+        ("x > `0.1`", False),
+        ("x >= `0.1`", True),
+        ("`0.1` == x && `true`", True),
+        ("rows[?q == `0.1`].n | [0]", "a"),
+        ("rows[?q >= `0.1` && q < `0.3`].n", ["a"]),
+        ("rows[?contains(`[0.1, 0.2]`, q)].n", ["a"]),
+        ('`{"a": [0.1, 1, true]}`', {"a": [Decimal("0.1"), 1, True]}),
+        ("text(`1.5`)", "1.5"),
+        ("text(`1e15`)", "1000000000000000.0"),
+        ("add(`0.1`, `0.2`)", Decimal("0.3")),
+        ("to_number('0.1') == x", True),
+        ("to_number(x)", Decimal("0.1")),
+        ("to_number('7')", 7),
+        ("to_number('many')", None),
+        ("to_number(rows)", None),
+        ("to_string(x)", "0.1"),
+        ("to_string(rows[1].n)", "b"),
+        ("to_string(`[1]`)", "[1]"),
+        ("type(x)", "number"),
+        ("type(rows)", "array"),
+        ("sort_by(rows, &q)[].n", ["c", "a", "b"]),
+        ("max_by(rows, &q).n", "b"),
+        ("min_by(rows, &q).n", "c"),
+        ("max(rows[].q)", Decimal("0.3")),
+        ("sum([x, `0.2`])", Decimal("0.3")),
+    ],
+)
+def test_fractions_are_exact_in_every_place(source, found):
+    answer = Expression(source)({"x": Decimal("0.1"), "rows": ROWS})
+    assert answer == found
+    assert type(answer) is type(found)
+
+
+def test_a_whole_number_stays_as_it_is_written():
+    whole = Expression("`60`")({})
+    assert (whole, type(whole)) == (60, int)
+
+
+def test_an_expression_leaves_the_library_its_own_tree():
+    assert Expression("a == `0.25`")({"a": Decimal("0.25")})
+    assert isinstance(jmespath.search("`0.25`", {}), float)
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-Infinity", "0.1234567890123456789", "1e60"])
+def test_a_number_that_cannot_be_kept_exactly_is_refused_when_compiled(number):
+    with pytest.raises(ValueError, match="cannot be kept exactly"):
+        Expression(f"a[?q > `[{number}]`[0]]")
+
+
+def test_what_cannot_be_sorted_is_still_refused():
+    with pytest.raises(MappingError, match="sort_by"):
+        Expression("sort_by(rows, &n)")({"rows": [{"n": Decimal(1)}, {"n": "a"}]})
+
+
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
