@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic_core import PydanticCustomError
+from shared.profiles.walk import listed, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shared.domain.message import MessageKind
     from shared.mapping.expressions import Expression, Value
     from shared.profiles.model import AnyStep, Find, ForEach, Profile, Rule, Step, Use
+    from shared.profiles.walk import Path
 
-    type Path = tuple[str | int, ...]
     type Captures = tuple[Mapping[str, Expression], ...]
 
 
@@ -108,7 +108,7 @@ class _Arranging:
     def push(self, kind: MessageKind, needed_by: tuple[MessageKind, ...]) -> None:
         """Add the steps of `kind`, those of the kinds it needs before them; each kind once."""
         if kind in needed_by:
-            _refuse(("push", needed_by[-1], "needs"), f"{kind} needs itself")
+            refuse(("push", needed_by[-1], "needs"), f"{kind} needs itself")
         push = self._profile.push.get(kind)
         if push is None or push.exempt or kind in self._kinds:
             return
@@ -125,12 +125,13 @@ class _Arranging:
             name, back_to = _name_of(part), getattr(part, "back_to", None)
             if back_to and back_to not in begins:
                 problem = f"`back_to: {back_to}` names no earlier step; earlier: {', '.join(begins)}"
-                _refuse((*here.path, "back_to"), problem)
+                refuse((*here.path, "back_to"), problem)
             if name and name in begins and _is_step(part):
-                _refuse((*here.path, "name"), f"two steps are called {name!r}")
+                refuse((*here.path, "name"), f"two steps are called {name!r}")
             begins.setdefault(name, len(self.steps))
             self._part(part, here)
             if back_to:
+                _check_loop(self.steps[begins[back_to] :], (*here.path, "back_to"))
                 self.steps[-1] = replace(self.steps[-1], back_to=begins[back_to])
 
     def _part(self, part: AnyStep, around: Around) -> None:
@@ -146,7 +147,7 @@ class _Arranging:
     def _use(self, use: Use, around: Around) -> None:
         steps = _named("group", use.use, self._profile.groups, around.path)
         if use.use in around.groups:
-            _refuse(around.path, f"group {use.use!r} uses itself")
+            refuse(around.path, f"group {use.use!r} uses itself")
         called = _called(around.called, (use.name or "") if len(steps) == 1 else f"{use.name or ''}.")
         level = Level(use.given, use.when)
         groups = (*around.groups, use.use)
@@ -162,7 +163,7 @@ class _Arranging:
         self._list(part.steps, around._replace(path=(*around.path, "steps")))
         for at in range(before, len(self.steps)):
             if self.steps[at].repeats is not None:
-                _refuse(around.path, "a `for_each` inside a `for_each`")
+                refuse(around.path, "a `for_each` inside a `for_each`")
             self.steps[at] = replace(self.steps[at], repeats=number)
 
     def _step(self, step: Step, around: Around) -> None:
@@ -176,6 +177,19 @@ class _Arranging:
         """Return `name`, numbered from its second place on: groups may be used more than once."""
         self._names[name] = self._names.get(name, 0) + 1
         return name if self._names[name] == 1 else f"{name}.{self._names[name]}"
+
+
+def _check_loop(steps: Sequence[Placed], path: Path) -> None:
+    """Refuse a loop that nothing can end, or whose rounds the ERP would take for repetitions of one another."""
+    asked = [
+        when for placed in steps for when in (placed.step.when, *(level.when for level in placed.within))
+    ]
+    if not any(when is not None and "captured" in when.roots for when in asked):
+        refuse(path, "nothing ends this loop: one of its steps needs a `when` that reads what was `captured`")
+    if any(placed.step.idempotency_header for placed in steps):
+        refuse(
+            path, "an `idempotency_header` is the same in every round, so the ERP would take only the first"
+        )
 
 
 def _looked_at(step: Step, use: Use) -> Step:
@@ -204,13 +218,5 @@ def _is_step(part: AnyStep) -> bool:
 
 def _named[T](what: str, name: str, known: Mapping[str, T], path: Path) -> T:
     if name not in known:
-        _refuse(path, f"no {what} is called {name!r}; valid: {_listed(known)}")
+        refuse(path, f"no {what} is called {name!r}; valid: {listed(known)}")
     return known[name]
-
-
-def _listed(names: Collection[str]) -> str:
-    return ", ".join(sorted(names)) or "(none)"
-
-
-def _refuse(path: Path, problem: str) -> None:
-    raise PydanticCustomError("out_of_scope", "{problem}", {"path": path, "problem": problem})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from shared.errors import ConfigurationError
 from shared.profiles.model import Profile
 from shared.profiles.overlay import EXTENDS, laid_over
-from shared.profiles.yaml_file import Mark, Written, read_yaml
+from shared.profiles.yaml_file import Mark, Written, read_file, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent
 PROTOCOLS = SHIPPED / "protocols"
+NO_KEYS = "keys with values have to stand here"
 
 
 @lru_cache(maxsize=32)
@@ -56,8 +58,12 @@ def parse_profile(source: str, file: str) -> Profile:
 
 
 def written_profile(path: Path) -> Written:
-    """Return what the file at `path` says, with the profile it extends beneath it."""
-    return _extended(read_yaml(path.read_text(encoding="utf-8"), path.name), path.parent, (path.resolve(),))
+    """Return what the file at `path` says, with the profile it extends beneath it.
+
+    Raises:
+        ConfigurationError: one of them cannot be read, or is not there.
+    """
+    return _extended(read_file(path), path.parent, (path.resolve(),))
 
 
 def _extended(written: Written, folder: Path, above: tuple[Path, ...]) -> Written:
@@ -71,8 +77,8 @@ def _extended(written: Written, folder: Path, above: tuple[Path, ...]) -> Writte
         raise ConfigurationError(f"{at}: {EXTENDS}: {error}") from None
     if path.resolve() in above:
         raise ConfigurationError(f"{at}: {EXTENDS}: {path.name} extends itself")
-    beneath = read_yaml(path.read_text(encoding="utf-8"), path.name)
-    return laid_over(_extended(beneath, path.parent, (*above, path.resolve())), written)
+    beneath = _extended(read_file(path), path.parent, (*above, path.resolve()))
+    return laid_over(beneath, written)
 
 
 def _profile(written: Written) -> Profile:
@@ -88,14 +94,23 @@ def _find(name_or_path: str, folder: Path = Path(), beside: Sequence[str] = ()) 
     given = Path(name_or_path)
     if given.suffix in {".yaml", ".yml"} and not given.name.endswith(".checklist.yaml"):
         path = folder / given
-        if path.is_file():
+        if _is_file(path):
             return path
+        # abspath asks nobody: a name may be none that a file can have
+        raise ConfigurationError(f"no file {name_or_path!r}; looked for it at {os.path.abspath(path)}")  # noqa: PTH100
     valid = [*shipped_profiles(), *beside]
     if name_or_path not in valid:
         raise ConfigurationError(
             f"no profile {name_or_path!r}; give a .yaml file or one of: {', '.join(valid)}"
         )
     return SHIPPED / f"{name_or_path}.yaml"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _problem(marks: dict[KeyPath, Mark], details: ErrorDetails) -> str:
@@ -111,6 +126,8 @@ def _problem(marks: dict[KeyPath, Mark], details: ErrorDetails) -> str:
 def _words(details: ErrorDetails) -> str:
     if details["type"] == "missing":
         return f"'{details['loc'][-1]}' is required; nothing takes its place"
+    if details["type"] == "model_type":
+        return NO_KEYS
     context = details.get("ctx", {})
     return str(context["error"]) if "error" in context else details["msg"]
 
@@ -128,4 +145,4 @@ def _mark(marks: dict[KeyPath, Mark], path: KeyPath) -> Mark:
     """Return the place of `path`, or of what is nearest around it."""
     while path and path not in marks:
         path = path[:-1]
-    return marks.get(path) or next(iter(marks.values()), Mark("profile", 1, 1))
+    return marks[path]

@@ -32,7 +32,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, LiteralString, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -48,8 +50,13 @@ from shared.domain.combine import MAY, Combine
 from shared.domain.message import MessageKind
 from shared.domain.verdict import Verdict
 from shared.mapping import expressions
+from shared.profiles import words
+from shared.profiles.codes import check_codes
 from shared.profiles.flow import Flow, arranged
+from shared.profiles.given import check_given
 from shared.profiles.scope import check_scopes
+from shared.profiles.sequence import check_sequence
+from shared.profiles.yaml_core import QUOTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +79,16 @@ def _expression(source: Raw) -> expressions.Expression:
 
 def _template(source: Raw) -> expressions.Template:
     if not isinstance(source, str):
-        raise ValueError(f"{source!r} is not text")  # noqa: TRY004 - pydantic collects ValueErrors
+        hint = f"; {QUOTE}" if isinstance(source, dict | list) else ""
+        raise ValueError(f"{source!r} is not text{hint}")  # noqa: TRY004 - pydantic collects ValueErrors
     return expressions.Template(source)
+
+
+def _path(source: Raw) -> expressions.Template:
+    path = _template(source)
+    if not path.source.startswith("/"):
+        raise ValueError(f"{source!r} does not begin with '/': joined to the base it would name another host")
+    return path
 
 
 Expression = Annotated[
@@ -93,6 +108,18 @@ Template = Annotated[
 ]
 
 
+Address = Annotated[
+    expressions.Template,
+    PlainValidator(_path),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^/", "description": "path after the base; expressions in {...}"}
+    ),
+]
+TimeOfDay = Annotated[Value, AfterValidator(words.time_of_day)]
+Zone = Annotated[Value, AfterValidator(words.zone)]
+Whole = Annotated[int, Field(strict=True)]
+Status = Annotated[int, Field(strict=True, ge=100, le=599)]
+Number = Annotated[float, BeforeValidator(words.number), Field(allow_inf_nan=False)]
 ReferenceKind = Literal["part", "operation", "work_centre", "scrap_reason", "rework_reason", "unit"]
 Name = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$")]
 
@@ -175,11 +202,11 @@ class Call(Part):
     """
 
     short_forms = (
-        {"type": "string", "pattern": f"^({'|'.join(METHODS)}) \\S"},
+        {"type": "string", "pattern": f"^({'|'.join(METHODS)}) +/"},
         {
             "type": "object",
             "properties": {"query": {}, "headers": {}, "body": {}, "form": {}, "reads": {}},
-            "patternProperties": {f"^({'|'.join(METHODS).lower()})$": {"type": "string"}},
+            "patternProperties": {f"^({'|'.join(METHODS).lower()})$": {"type": "string", "pattern": "^/"}},
             "additionalProperties": False,
             "minProperties": 1,
             "not": {"required": ["path"]},
@@ -187,7 +214,7 @@ class Call(Part):
     )
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "POST"
-    path: Template
+    path: Address
     reads: bool = False
     query: dict[str, Value] = {}
     headers: dict[str, Value] = {}
@@ -215,6 +242,24 @@ class Call(Part):
     def writes(self) -> bool:
         """Tell whether the call may change something in the ERP."""
         return self.method not in READING and not self.reads
+
+
+def _reads(call: Call) -> Call:
+    if call.writes:
+        raise ValueError(
+            f"{call.method} would write; here a call only reads: GET or HEAD, or `reads: true` if it does"
+        )
+    return call
+
+
+def _over_reply(expression: Expression) -> Expression:
+    if "reply" not in expression.roots:
+        raise ValueError("reads nothing of the `reply`, so whatever came it would say the same")
+    return expression
+
+
+Reading = Annotated[Call, AfterValidator(_reads)]
+OverReply = Annotated[Expression, AfterValidator(_over_reply)]
 
 
 class Rule(Part):
@@ -246,7 +291,7 @@ class Rule(Part):
         },
     )
 
-    status: tuple[int | Literal["2xx", "3xx", "4xx", "5xx"], ...] = ()  # empty: 2xx
+    status: tuple[Status | Literal["2xx", "3xx", "4xx", "5xx"], ...] = ()  # empty: 2xx
     when: Expression | None = None
     verdict: Verdict
     reason: Template
@@ -330,7 +375,7 @@ class Assertion(Part):
     header: dict[str, Value] = {}
     claims: dict[str, Value] = {}
     thumbprint: Literal["x5t", "x5t#S256"] | None = None
-    lifetime: int = Field(default=300, ge=1, le=3600)
+    lifetime: Whole = Field(default=300, ge=1, le=3600)
 
 
 class ClientCredentialsAuth(Part):
@@ -400,19 +445,21 @@ class Csrf(Part):
 class Timeouts(Part):
     """Seconds. `connect` covers waiting for a socket; `reply` the whole exchange."""
 
-    connect: float = 5
-    reply: float = 60
+    connect: Number = Field(default=5, gt=0)
+    reply: Number = Field(default=60, gt=0)
 
 
 class QuietHours(Part):
     """When the ERP takes nothing: from `start` to `end` (HH:MM, past midnight too) in `zone`; null: never.
 
+    Where both are the same, a whole day is meant.
+
     `days`: the days on which it starts; left out: every day.
     """
 
-    start: Value
-    end: Value
-    zone: Value
+    start: TimeOfDay
+    end: TimeOfDay
+    zone: Zone
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
 
 
@@ -429,10 +476,10 @@ class RateHeaders(Part):
 class Limits(Part):
     """What the ERP bears. `page_size` must not be over the ERP's own maximum: a short page is the last one."""
 
-    concurrency: int = Field(default=8, ge=1)
-    requests_per_second: float | None = Field(default=None, gt=0)
-    page_size: int = Field(default=100, ge=1)
-    reply_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    concurrency: Whole = Field(default=8, ge=1)
+    requests_per_second: Number | None = Field(default=None, gt=0)
+    page_size: Whole = Field(default=100, ge=1)
+    reply_bytes: Whole = Field(default=32 * 1024 * 1024, ge=1024)
     quiet_hours: tuple[QuietHours, ...] = ()
     rate_headers: RateHeaders | None = None
 
@@ -442,7 +489,8 @@ class Connection(Part):
 
     `certificate`: PEM text with our certificate and its key, shown to the ERP (mutual TLS). `envelope`: what every
     call's JSON body is wrapped in (JSON-RPC, say); there the call's own body is `body`, its path after the base is
-    `path`, and secrets may be used. `result`: what of a reply is the answer, as `reply.result` everywhere.
+    `path`, and secrets may be used. `result`: what of a reply is the answer, as `reply.result` everywhere. `answers`:
+    null where a 2xx to a reading call is no answer of this ERP but a gateway's, however much JSON it is.
     """
 
     base_url: Template
@@ -452,11 +500,12 @@ class Connection(Part):
     certificate: Value | None = None
     envelope: Value | None = None
     result: Expression | None = None
+    answers: Expression | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     decimals: Literal["text", "number"] = "text"  # how Decimal values are written in JSON bodies
     rules: tuple[Rule, ...] = ()
-    probe: Call  # a cheap read that fails when the ERP or our credentials do
+    probe: Reading  # a cheap read that fails when the ERP or our credentials do
 
 
 # --- in: pull -----------------------------------------------------------------------------------------------
@@ -509,7 +558,7 @@ class Overlapping(Part):
     before them, and reading goes on further back.
     """
 
-    reread: int = Field(default=5, ge=0)
+    reread: Whole = Field(default=5, ge=0)
 
 
 class OffsetPaging(Overlapping):
@@ -552,9 +601,9 @@ class Watermark(Part):
 
     value: Expression
     kind: Literal["instant", "text", "integer"] = "instant"
-    zone: Value | None = None  # the IANA zone of values without offset; left out: UTC
-    resolution: float = Field(default=1, ge=0)
-    overlap: float | None = Field(default=None, ge=0)
+    zone: Zone | None = None  # the IANA zone of values without offset; left out: UTC
+    resolution: Number = Field(default=1, ge=0)
+    overlap: Number | None = Field(default=None, ge=0)
     ascending: bool = False
 
     @model_validator(mode="after")
@@ -570,10 +619,21 @@ class State(Part):
     """What the ERP's words for an order's state mean. `ignored` ones are not ours yet; others are refused."""
 
     value: Expression
-    released: tuple[str, ...]
+    released: tuple[str, ...] = Field(min_length=1)
     completed: tuple[str, ...] = ()
     cancelled: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_word_once(self) -> Self:
+        meant: dict[str, str] = {}
+        for ours in ("released", "completed", "cancelled", "ignored"):
+            for word in getattr(self, ours):
+                if word in meant:
+                    problem = "{word} is {first} already: a state has one meaning"
+                    raise _key_error(problem, ours, word=repr(word), first=meant[word])
+                meant[word] = ours
+        return self
 
 
 class OperationMap(Part):
@@ -611,7 +671,7 @@ class OrderMap(Part):
 class Listing(Part):
     """A call that lists records, page by page."""
 
-    call: Call
+    call: Reading
     records: Expression
     paging: Paging = NoPaging()
 
@@ -703,13 +763,17 @@ def _with(common: dict[str, Any], listing: Raw) -> Raw:
 class Find(Part):
     """A read that tells whether a step's effect is in the ERP already. `capture` left out: what the step captures.
 
+    `compare`: the quantities the ERP stored, as this read shows them, against ours; left out: those of the step, where
+    this read is its proof (`verified: find`).
+
     `every`: seconds between the looks at what comes late (`verified: find`); after twelve of them a person is asked.
     """
 
-    call: Call
-    found: Expression
-    every: float | None = Field(default=None, gt=0)
+    call: Reading
+    found: OverReply
+    every: Number | None = Field(default=None, gt=0)
     capture: dict[Name, Expression] | None = None
+    compare: dict[str, Comparison] = {}
 
 
 NamedOrFind = Annotated[
@@ -721,7 +785,7 @@ NamedOrFind = Annotated[
 class ReadBack(Part):
     """A read after the step: success is believed only when what the ERP holds agrees."""
 
-    call: Call
+    call: Reading
     compare: dict[str, Comparison] = {}
     expect: tuple[Expectation, ...] = ()
 
@@ -735,7 +799,7 @@ class ReadBack(Part):
 class ByStatus(Part):
     """Success believed for its status alone; `status` says why that is enough."""
 
-    status: str
+    status: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 def _verified_by(word: Raw) -> str:
@@ -747,7 +811,7 @@ def _verified_by(word: Raw) -> str:
 Verified = Annotated[
     Annotated[Literal["reply", "find", "read_back"], Tag("word")]
     | Annotated[ByStatus, Tag("status")]
-    | Annotated[Expression, Tag("expression")],
+    | Annotated[OverReply, Tag("expression")],
     Discriminator(_verified_by),
 ]
 
@@ -930,7 +994,7 @@ class Profile(Part):
     """One kind of ERP."""
 
     profile: str = Field(pattern="^[a-z][a-z0-9_-]*$")
-    version: int = Field(ge=1)
+    version: Whole = Field(ge=1)
     title: str
     settings: dict[str, Setting] = {}
     codes: dict[str, dict[str, str]] = {}
@@ -955,6 +1019,9 @@ class Profile(Part):
         self._check_taken_back()
         check_scopes(self)
         self.flows  # noqa: B018 - worked out now, so that a wrong name is refused at load
+        check_given(self)
+        check_sequence(self)
+        check_codes(self)
         return self
 
     def _check_combined(self) -> None:

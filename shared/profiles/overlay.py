@@ -13,10 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import ConfigurationError
-from shared.profiles.yaml_file import Mark, Written
+from shared.profiles.blanks import check_blanks
+from shared.profiles.yaml_file import Written
 
 if TYPE_CHECKING:
-    from shared.profiles.yaml_file import KeyPath
+    from shared.profiles.yaml_file import KeyPath, Mark
 
 EXTENDS = "extends"
 STEP_KEYS = frozenset({"name", "when", "capture", "rules", "compare", "read_back", "back_to", "with", "use"})
@@ -26,8 +27,15 @@ def laid_over(base: Written, over: Written) -> Written:
     """Return `base` with `over` laid over it; every key is marked where it was written last.
 
     Raises:
-        ConfigurationError: `over` names a step that is not beneath it.
+        ConfigurationError: `over` names a step that is not beneath it, or says that a required field is blank; `base`
+            holds no keys.
     """
+    if not isinstance(base.data, dict):
+        found = "; the file is empty" if base.data is None else f", not {_worded(base.data)}"
+        raise ConfigurationError(
+            f"{_at(over, (EXTENDS,))}: {EXTENDS}: {_at(base, ())}: keys with values have to stand here{found}"
+        )
+    check_blanks(over)
     return _Laying(base, over).laid()
 
 
@@ -61,7 +69,7 @@ class _Laying:
         laid = dict(base)
         for key, value in over.items():
             here, there = (*path, key), (*written, key)
-            self._marks[here] = self._at(there)
+            self._marks[here] = _at(self._over, there)
             if value is None:
                 laid.pop(key, None)
                 self._forget(here)
@@ -77,10 +85,8 @@ class _Laying:
         places = {name_of(step): index for index, step in enumerate(base)}
         for name, change in over.items():
             if name not in places:
-                where = ".".join(map(str, path))
-                raise ConfigurationError(
-                    f"{self._at((*written, name))}: {where}: no step is called {name!r}; valid: {', '.join(places)}"
-                )
+                where = f"{_at(self._over, (*written, name))}: {'.'.join(map(str, path))}"
+                raise ConfigurationError(f"{where}: no step is called {name!r}; valid: {', '.join(places)}")
             index = places[name]
             beneath = {"use": base[index]} if isinstance(base[index], str) else base[index]
             laid[index] = self._value(beneath, change, (*path, index), (*written, name))
@@ -97,8 +103,13 @@ class _Laying:
         for place in [p for p in self._marks if len(p) > len(path) and p[: len(path)] == path]:
             del self._marks[place]
 
-    def _at(self, written: KeyPath) -> Mark:
-        return self._over.marks.get(written, Mark("overlay", 1, 1))
+
+def _at(written: Written, path: KeyPath) -> Mark:
+    return written.marks.get(path) or written.marks[()]
+
+
+def _worded(data: Any) -> str:  # noqa: ANN401 - any YAML
+    return "a list" if isinstance(data, list) else f"{data!r}"
 
 
 def name_of(step: Any) -> str:  # noqa: ANN401 - any YAML

@@ -191,14 +191,18 @@ async def test_what_cannot_be_told_is_parked_before_any_call():
         (
             [step("a", call="POST /{settings.base_ulr}")],
             {},
-            "settings has no 'base_ulr'; valid: base_url, password",
+            "settings has no 'base_ulr'; valid: base_url",
         ),
         (
             [step("a", when="=captured.sate == 'x'", capture={"state": "=reply.body"})],
             {},
-            "captured has no 'sate'; valid: state",
+            "no step can have captured 'sate' before this; captured by then: (none)",
         ),
-        ([step("a", call="POST /{values.x}")], {}, "values has no 'x'; valid: (none)"),
+        (
+            [step("a", call="POST /{values.x}")],
+            {},
+            "no push that comes here has worked out 'x' before; known by then: (none)",
+        ),
         ([{"name": "a", "call": "POST /a"}], {}, "a call that writes needs `verified`; valid: `reply`"),
         ([step("a", verified="reply")], {}, "`verified: reply` needs `find`"),
         ([step("a", verified="read_back")], {}, "`verified: read_back` needs `read_back`"),

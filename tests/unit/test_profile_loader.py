@@ -37,7 +37,7 @@ def line_of(text):
 @pytest.mark.parametrize(
     ("old", "new", "where", "complaint"),
     [
-        ("probe:", "prob:", "connection.prob", "unknown key 'prob'; valid: auth, base_url"),
+        ("probe:", "prob:", "connection.prob", "unknown key 'prob'; valid: answers, auth, base_url"),
         ("{concurrency: 8,", "{concurency: 8,", "connection.limits.concurency", "valid: concurrency"),
         ("records: =reply.body.orders", "records: =reply..orders", "pull.orders.records", "not a JMESPath"),
         ("records: =reply.body.orders", "records: reply", "pull.orders.records", "starts with '='"),

@@ -1,5 +1,7 @@
 """A user's own file over a profile: what it may add, and what it is refused."""
 
+import os
+
 import pytest
 
 from shared.errors import ConfigurationError
@@ -8,9 +10,9 @@ from shared.profiles.loader import load_profile
 EXTENDS = "extends: tryton\n"
 
 
-def overlay(folder, text, name="ours.yaml"):
+def overlay(folder, text, name="ours.yaml", extends=EXTENDS):
     path = folder / name
-    path.write_text(EXTENDS + text if "extends" not in text else text, encoding="utf-8")
+    path.write_text(text if "extends" in text else extends + text, encoding="utf-8")
     return str(path)
 
 
@@ -40,6 +42,65 @@ pull:
     assert theirs.pull.orders.map.due_at is not None
     assert ours.pull.orders.map.number.source == theirs.pull.orders.map.number.source
     assert ours.profile == "tryton"
+
+
+BLANK = ["''", "'  '", "\"=''\"", "=`null`", "=text('')", "'~ '", "=concat('', '')"]
+
+
+@pytest.mark.parametrize("blank", BLANK)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "pull.orders.map.number",
+        "pull.orders.map.unit",
+        "pull.orders.map.operations.map.name",
+        "pull.operations.map.operation_id",
+        "pull.reference.part.map.code",
+    ],
+)
+def test_a_required_field_cannot_be_blank(tmp_path, place, blank):
+    *above, field = place.split(".")
+    text = "".join(f"{'  ' * depth}{key}:\n" for depth, key in enumerate(above))
+    problem = refused(tmp_path, f"{text}{'  ' * len(above)}{field}: {blank}")
+    where = f"ours.yaml:{len(above) + 2}:{2 * len(above) + 1}"
+    assert problem == f"{where}: {place}: {field!r} is required: it cannot be blank"
+
+
+@pytest.mark.parametrize(
+    "said", ["pcs", "=code", "=code || ''", "=@.code", "=values(@)[0]", "~{code}", "=", "0"]
+)
+def test_what_a_record_may_fill_is_not_blank(tmp_path, said):
+    ours = load_profile(overlay(tmp_path, f'pull: {{orders: {{map: {{unit: "{said}", part_name: ""}}}}}}'))
+    assert ours.pull.orders.map.unit.source == said
+
+
+def test_what_is_wrong_with_an_expression_is_said_of_it_not_that_it_is_blank(tmp_path):
+    problem = refused(tmp_path, "pull: {orders: {map: {number: =text(}}}")
+    assert "not a JMESPath expression" in problem
+
+
+@pytest.mark.parametrize(
+    ("beneath", "found"),
+    [
+        ("", "; the file is empty"),
+        ("# nothing yet\n", "; the file is empty"),
+        ("- a", ", not a list"),
+        ("a", ", not 'a'"),
+    ],
+)
+def test_a_file_to_extend_that_holds_no_keys_is_said_to(tmp_path, beneath, found):
+    overlay(tmp_path, beneath, "site.yaml", extends="")
+    problem = refused(tmp_path, "title: ours\nextends: site.yaml")
+    said = "keys with values have to stand here"
+    assert problem == f"ours.yaml:2:1: extends: site.yaml:1:1: {said}{found}"
+
+
+@pytest.mark.parametrize("itself", ["", "# nothing yet\n", "- a", "a"])
+def test_an_overlay_that_holds_no_keys_is_said_to(tmp_path, itself):
+    with pytest.raises(
+        ConfigurationError, match=r"^ours.yaml:1:1: \(top\): keys with values have to stand here"
+    ):
+        load_profile(overlay(tmp_path, itself, extends=""))
 
 
 def test_a_step_is_changed_by_its_name(tmp_path):
@@ -112,3 +173,10 @@ def test_an_overlay_may_be_laid_over_an_overlay(tmp_path):
     overlay(tmp_path, "settings: {site: {help: x}}\ntitle: site", "site.yaml")
     ours = load_profile(overlay(tmp_path, "extends: site.yaml\ntitle: ours"))
     assert (ours.title, "site" in ours.settings) == ("ours", True)
+
+
+@pytest.mark.parametrize("given", ["nope.yaml", "../nope.yaml", "site/nope.yml"])
+def test_a_file_to_extend_that_is_not_there_says_where_it_was_looked_for(tmp_path, given):
+    problem = refused(tmp_path, f"extends: {given}")
+    looked = os.path.abspath(tmp_path / given)  # noqa: PTH100
+    assert problem == f"ours.yaml:1:1: extends: no file {given!r}; looked for it at {looked}"
