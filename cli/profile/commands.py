@@ -68,15 +68,25 @@ def _new(name: str, source: Path, to: Path | None) -> int:
     from cli.profile.described import read  # noqa: PLC0415
     from cli.profile.proposing import propose  # noqa: PLC0415
 
-    try:
-        draft = propose(read(source.read_text("utf-8-sig")), name)
-    except OSError as error:
-        raise ConfigurationError(f"{source}: {error.strerror}") from error
+    draft = propose(read(_content(source)), name)
     if to is None:
         print(draft, end="")
         return 0
-    if to.exists():
-        raise ConfigurationError(f"{to} is there already; name another file")
-    to.write_text(draft, "utf-8")
+    try:
+        with to.open("x", encoding="utf-8") as file:
+            file.write(draft)
+    except FileExistsError as error:
+        raise ConfigurationError(f"{to} is there already; name another file") from error
+    except OSError as error:
+        raise ConfigurationError(f"{to} cannot be written: {error.strerror}") from error
     print(f"{to} written; next: profile check {to}")
     return 0
+
+
+def _content(source: Path) -> str:
+    try:
+        return source.read_text("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"{source}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{source}: the file is not UTF-8: save it as such") from error

@@ -6,8 +6,12 @@ so that the draft loads and `profile try` can be run at once.
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from typing import TYPE_CHECKING, NamedTuple
+
+import yaml
 
 from shared.domain.message import MessageKind
 from shared.errors import ConfigurationError
@@ -64,6 +68,7 @@ OPERATION_FIELDS: Mapping[str, tuple[str, ...]] = {
 RELEASED = ("released", "confirmed", "open", "active", "started", "in progress", "progress")
 COMPLETED = ("completed", "finished", "done", "closed", "ended")
 CANCELLED = ("cancelled", "canceled", "deleted")
+NAME = re.compile("[a-z][a-z0-9_-]*")  # as `Profile.profile` has it
 
 
 class Proposal(NamedTuple):
@@ -79,8 +84,12 @@ def propose(described: Described, name: str) -> str:
     """Return a draft profile called `name` as YAML text.
 
     Raises:
-        ConfigurationError: nothing in the description looks like works orders; lists what there is.
+        ConfigurationError: `name` is none, or nothing in the description looks like works orders; lists what there is.
     """
+    if not NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{name!r} is no name of a profile; valid: small letters, digits, '_' and '-', a letter first"
+        )
     found = _chosen(described)
     if found is None:
         listed = ", ".join(each.name for each in described.types) or "(nothing that can be listed)"
@@ -159,9 +168,9 @@ def _head(described: Described, name: str) -> list[str]:
     return [
         f"# A draft made from the ERP's own description ({described.protocol}). Lines marked CHECK are guesses:",
         f"# look at them, then run `profile check {name}.yaml` and `profile try`.",
-        f"profile: {name}",
+        f"profile: {_text(name)}",
         "version: 1",
-        f"title: {_quoted(described.title or name)}",
+        f"title: {_text(' '.join(described.title.split()) or name)}",
         "",
         "settings:",
         '  base_url: {type: url, help: "address of the API, without the paths below"}',
@@ -172,7 +181,7 @@ def _head(described: Described, name: str) -> list[str]:
         '  base_url: "{settings.base_url}"',
         "  auth: {kind: basic, username: =settings.user, password: =settings.password}  # CHECK",
         *_rules(described),
-        f"  probe: GET {_probe(described)}",
+        f"  probe: {_text(f'GET {_probe(described)}')}",
         "",
     ]
 
@@ -194,7 +203,7 @@ def _probe(described: Described) -> str:
 def _listings(described: Described, orders: RecordType) -> list[str]:
     return [
         "pull:",
-        f"  records: {_records(described, orders)}",
+        f"  records: {_text(_records(described, orders))}",
         f"  paging: {_paging(described, orders)}",
     ]
 
@@ -204,13 +213,12 @@ def _orders(described: Described, found: Proposal) -> list[str]:
     lines = [
         "  orders:",
         "    call:",
-        f"      get: {orders.path}",
+        f"      get: {_text(orders.path)}",
         *_query(described, found),
     ]
     if "modified" in header:
-        lines.append(
-            f"    watermark: {{value: ={field_path(header['modified'])}}}  # CHECK: does it move with every change?"
-        )
+        modified = _text(f"={field_path(header['modified'])}")
+        lines.append(f"    watermark: {{value: {modified}}}  # CHECK: does it move with every change?")
     lines += [*_states(orders, header), "    map:"]
     for ours, convert in (
         ("number", "{}"),
@@ -236,16 +244,21 @@ def _query(described: Described, found: Proposal) -> list[str]:
         return ["      query:", *said] if said else []
     lines = ["      query:"]
     if found.steps:
-        lines.append(f"        $expand: {found.steps}")
+        lines.append(f"        $expand: {_text(found.steps)}")
     if "modified" in found.header:
         literal = "since" if described.protocol == "odata4" else "odata_datetimeoffset(since)"
-        changed = f"since && concat('{found.header['modified']} ge ', {literal}) || `null`"
-        lines.append(f'        $filter: "={changed}"  # CHECK: released ones only')
+        changed = f"=since && concat('{found.header['modified']} ge ', {literal}) || `null`"
+        lines.append(f"        $filter: {_text(changed)}  # CHECK: released ones only")
     return lines if len(lines) > 1 else []
 
 
 def _records(described: Described, orders: RecordType) -> str:
-    inside = {"odata4": "value", "odata2": "d.results", "openapi": orders.records}[described.protocol]
+    inside_of = {
+        "odata4": "value",
+        "odata2": "d.results",
+        "openapi": orders.records and field_path(orders.records),
+    }
+    inside = inside_of[described.protocol]
     return f"=reply.body.{inside}" if inside else "=reply.body"
 
 
@@ -273,9 +286,9 @@ def _states(orders: RecordType, header: Mapping[str, str]) -> list[str]:
     sorted_out["ignored"] = [each for each in choices if each not in known]
     sorted_out["released"] = sorted_out["released"] or ["Released"]
     said = ", ".join(
-        f"{kind}: [{', '.join(map(_quoted, group))}]" for kind, group in sorted_out.items() if group
+        f"{kind}: [{', '.join(map(_text, group))}]" for kind, group in sorted_out.items() if group
     )
-    return [f"    state: {{value: ={field_path(theirs)}, {said}}}  # CHECK"]
+    return [f"    state: {{value: {_text(f'={field_path(theirs)}')}, {said}}}  # CHECK"]
 
 
 STATES: Mapping[str, tuple[str, ...]] = {"released": RELEASED, "completed": COMPLETED, "cancelled": CANCELLED}
@@ -286,13 +299,13 @@ def _steps(described: Described, found: Proposal) -> list[str]:
     records = f"={field_path(found.steps)}{inside}" if found.steps else "=`[]`"
     lines = [
         "      operations:",
-        f"        records: {_plain(records)}{'' if found.steps else '  # CHECK: none found'}",
+        f"        records: {_text(records)}{'' if found.steps else '  # CHECK: none found'}",
         "        map:",
     ]
     routing = found.routing or {"operation_id": "id", "name": "name"}
     lines += _mapped("          ", "operation_id", "text({})", routing, required=True)
     position = routing.get("operation_id", "id")
-    lines.append(f"          position: =integer({field_path(position)})  # CHECK")
+    lines.append(f"          position: {_text(f'=integer({field_path(position)})')}  # CHECK")
     lines += _mapped(
         "          ", "name", "{}", {**routing, "name": routing.get("name", position)}, required=True
     )
@@ -306,14 +319,14 @@ def _mapped(indent: str, ours: str, convert: str, fields: Mapping[str, str], *, 
     theirs = fields.get(ours)
     if theirs is None:
         return [f'{indent}{ours}: ""  # CHECK: no field looks like it'] if required else []
-    return [f"{indent}{ours}: {_plain('=' + convert.format(field_path(theirs)))}"]
+    return [f"{indent}{ours}: {_text('=' + convert.format(field_path(theirs)))}"]
 
 
 def _open(found: Proposal) -> list[str]:
     return [
         "  open_orders:",
-        f"    call: GET {found.orders.path}  # CHECK: those still open, and only their numbers",
-        f"    number: ={field_path(found.header['number'])}",
+        f"    call: {_text(f'GET {found.orders.path}')}  # CHECK: those still open, and only their numbers",
+        f"    number: {_text(f'={field_path(found.header["number"])}')}",
     ]
 
 
@@ -353,16 +366,16 @@ def _push() -> list[str]:
 
 def field_path(name: str) -> str:
     """Return a field's name as JMESPath has it."""
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f'"{name}"'
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else json.dumps(name, ensure_ascii=False)
 
 
-def _plain(expression: str) -> str:
-    """Return an expression as a YAML text."""
-    if not re.search(r"[\[\]{},:#`'\"]", expression):
-        return expression
-    escaped = expression.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _quoted(word: str) -> str:
-    return word if re.fullmatch(r"[A-Za-z][A-Za-z0-9_ ]*", word) else f"'{word}'"
+def _text(text: str) -> str:
+    """Return a text as YAML has it, on one line and anywhere, also between braces and brackets."""
+    sound = text.encode("utf-8", "replace").decode(
+        "utf-8"
+    )  # half a surrogate pair, as JSON can hold it, is no text
+    style = None if sound.isprintable() else '"'  # with escapes
+    listed: str = yaml.safe_dump(
+        [sound], default_flow_style=True, default_style=style, allow_unicode=style is None, width=sys.maxsize
+    )
+    return listed.strip().removeprefix("[").removesuffix("]")
