@@ -77,5 +77,9 @@ class PullQuery(Shape):
     """How to pull."""
 
     reconcile: Annotated[
-        bool, Field(description="compare the ERP's open orders with ours instead: finds what was deleted")
+        bool,
+        Field(
+            description="compare the ERP's open orders with ours instead: finds what was deleted; the next pull reads"
+            " all released orders anew"
+        ),
     ] = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import azure.functions as func
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # azure-functions does not type it
 log = logging.getLogger(__name__)
+
+ANEW = timedelta(
+    hours=6
+)  # at most so often all released orders are read anew: that costs the ERP a first pull
 
 
 @bp.function_name("pull_orders")
@@ -35,7 +40,7 @@ async def reconcile_orders(timer: func.TimerRequest) -> None:  # noqa: ARG001
     """Compare each ERP's open orders with ours: deletions leave no trace in a pull."""
     here = app()
     outcomes = await asyncio.gather(
-        *(here.puller.reconcile(connected) for connected in here.erps.values()), return_exceptions=True
+        *(here.puller.reconcile(connected, ANEW) for connected in here.erps.values()), return_exceptions=True
     )
     report_failures(list(here.erps), outcomes)
 

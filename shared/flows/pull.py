@@ -1,4 +1,9 @@
-"""Pull: what the ERP has released or changed becomes our plan, without ever overwriting recorded work."""
+"""Pull: what the ERP has released or changed becomes our plan, without ever overwriting recorded work.
+
+A pull reads what has changed since the watermark. What no watermark shows (a commit later than the overlap, a clock
+that was wrong, a change the ERP does not stamp) is found by reading all released orders anew now and then, beside the
+changes and without moving the watermark; orders that are as they were cost no write. The reconciling pass says when.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +19,13 @@ from shared.domain.identity import order_key
 from shared.domain.plan_change import Action, Change, fingerprint, judge, keep_plan, taken_over
 from shared.domain.plan_json import plan_to_json
 from shared.domain.pull_report import PullReport
+from shared.domain.storable import kept
 from shared.domain.warning import Warning_, WarningKind
 from shared.domain.works_order import ErpState
-from shared.errors import ConfigurationError, ErpUnavailable, LeaseLost
+from shared.errors import ConfigurationError, ErpUnavailable, LeaseLost, StoreUnavailable
 from shared.flows.ahead import ahead
 from shared.flows.receive import Ledger, save
+from shared.flows.units import counted_anew
 from shared.queues.waker import Waker
 from shared.store import connections, floor, leases, orders, outbox, warnings
 from shared.store.batch import ask
@@ -39,6 +46,8 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)  # prolonged with every page; an instance that dies frees it after so long
 SUBJECT = "orders"
+ALL = "orders read anew"  # a watermark in our own time: when all released orders were last read; none = do it next
+WORDS = 1000  # of an error that are kept
 
 
 class Puller:
@@ -57,50 +66,87 @@ class Puller:
             report.ran = False
             return report
         try:
-            await self._read_changes(connected, token, report)
+            await self._read(connected, token, report)
         except (ErpUnavailable, ConfigurationError, LeaseLost) as error:
-            report.error = str(error)
+            report.error = kept(str(error), WORDS)
             log.warning("pull of %s ends early: %s", connected.name, error)
-        await self._store.write(lambda tx: _finish(tx, connected.name, token, report.error))
+        except BaseException as error:
+            report.error = f"pull ended by {type(error).__name__}"
+            raise
+        finally:
+            await self._finished(connected.name, token, report.error)
         self._references.forget()
         return report
+
+    async def _finished(self, name: str, token: int, error: str) -> None:
+        """Give the lease back, whatever has happened: others pull when this one cannot."""
+        try:
+            await self._store.write(lambda tx: _finish(tx, name, token, error))
+        except StoreUnavailable as away:
+            log.warning("the pull of %s keeps its lease until that expires: %s", name, away)
 
     async def _take(self, name: str) -> int | None:
         now = datetime.now(UTC)
         owner = uuid4().hex
         return await self._store.write(lambda tx: leases.take(tx, f"pull:{name}", owner, now, now + LEASE))
 
-    async def _read_changes(self, connected: ConnectedErp, token: int, report: PullReport) -> None:
+    async def _read(self, connected: ConnectedErp, token: int, report: PullReport) -> None:
+        name, began = connected.name, datetime.now(UTC)
+        since, whole = await self._store.read(
+            lambda tx: (leases.read_watermark(tx, name, SUBJECT), leases.read_watermark(tx, name, ALL))
+        )
+        mark = await self._read_since(connected, since, token, report)
+        if mark is not None and mark != since:
+            await self._store.write(lambda tx: leases.move_watermark(tx, name, SUBJECT, mark, began))
+        if whole is None and since is not None:
+            log.info("%s: all released orders are read anew", name)
+            await self._read_since(connected, None, token, report)
+        if whole is None:
+            await self._store.write(lambda tx: leases.move_watermark(tx, name, ALL, began.isoformat(), began))
+
+    async def _read_since(
+        self, connected: ConnectedErp, since: str | None, token: int, report: PullReport
+    ) -> str | None:
+        """Read and write page by page; return how far that has come, None if no page has said so."""
         erp = await connected.erp()
-        since = await self._store.read(lambda tx: leases.read_watermark(tx, connected.name, SUBJECT))
-        mark = since
+        mark = None
         async for page in ahead(erp.pull(since)):
             written = partial(write_page, name=connected.name, token=token, page=page, report=report)
             wake = await self._store.write(written)
             mark = page.watermark or mark
             self._waker.wake(wake)
-        if mark is not None and mark != since:
-            now = datetime.now(UTC)
-            await self._store.write(lambda tx: leases.move_watermark(tx, connected.name, SUBJECT, mark, now))
+        return mark
 
-    async def reconcile(self, connected: ConnectedErp) -> PullReport:
-        """Compare the ERP's open orders with ours: find what was deleted, or missed by every watermark."""
+    async def reconcile(self, connected: ConnectedErp, rest: timedelta = timedelta()) -> PullReport:
+        """Compare the ERP's open orders with ours: find what was deleted, or missed by every watermark.
+
+        The next pull reads all released orders anew, beside what has changed: at once where one of them is not known
+        here, else once `rest` has passed since that was last done. It costs the ERP as much as a first pull does, a
+        page per `page_size` orders; us it costs no write for an order that is as it was.
+        """
         report = PullReport(connected.name)
-        erp = await connected.erp()
         believed = await self._store.read(lambda tx: orders.open_orders(tx, connected.name))
         try:
+            erp = await connected.erp()
             open_numbers = {number async for page in erp.open_orders() for number in page}
-        except ErpUnavailable as error:
-            report.error = str(error)
+        except (ErpUnavailable, ConfigurationError) as error:
+            report.error = kept(str(error), WORDS)
+            log.warning("%s: nothing was compared: %s", connected.name, error)
             return report
         gone = {key: number for key, number in believed.items() if number not in open_numbers}
-        rejected = await self._store.read(lambda tx: warnings.rejected_records(tx, connected.name))
-        missed = open_numbers - set(believed.values()) - rejected  # reading those anew would change nothing
         await self._store.write(lambda tx: vanish(tx, connected.name, gone, report))
-        if missed:
-            log.info("%s: %d open orders were missed, reading all anew", connected.name, len(missed))
-            await self._store.write(lambda tx: leases.forget_watermark(tx, connected.name, SUBJECT))
+        await self._have_all_read(connected.name, open_numbers - set(believed.values()), rest)
         return report
+
+    async def _have_all_read(self, name: str, unknown: set[str], rest: timedelta) -> None:
+        rejected, last = await self._store.read(
+            lambda tx: (warnings.rejected_records(tx, name), leases.read_watermark(tx, name, ALL))
+        )
+        missed = unknown - rejected  # reading those anew would change nothing
+        if missed:
+            log.info("%s: %d open orders were missed", name, len(missed))
+        if last and (missed or datetime.now(UTC) - datetime.fromisoformat(last) >= rest):
+            await self._store.write(lambda tx: leases.forget_watermark(tx, name, ALL))
 
     async def close(self) -> None:
         """Send what is still to be sent."""
@@ -175,7 +221,11 @@ def _write_news(
     ]
     warnings.raise_warnings(tx, [*raised, *proposals], now)
     _settle_warnings(tx, changes, proposals, now)
-    return settle_plan(tx, begun, {key: writes[key].plan for key in begun}, now) if begun else []
+    if not begun:
+        return []
+    plans = {key: writes[key].plan for key in begun}
+    counted_anew(tx, name, plans, now)
+    return settle_plan(tx, begun, plans, now)
 
 
 def _known(

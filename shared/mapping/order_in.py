@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmespath.exceptions import JMESPathError
+import orjson
 
+from shared.domain.storable import AMOUNT, IDENT, NAME, POSITION, UNIT, kept, units
 from shared.domain.works_order import ErpState, Operation, WorksOrder
 from shared.errors import MappingError
 from shared.mapping.conversions import Tables, decimal, integer, text
+from shared.mapping.expressions import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from shared.profiles.model import OperationMap, OrderMap, OrdersPull, State
 
     type Record = dict[str, Any]
+
+
+LEAST_AMOUNT = -AMOUNT
+FIRST_POSITION = -POSITION
 
 
 class OrderReader:
@@ -72,15 +78,18 @@ class OrderReader:
     def name(self, record: Raw) -> str:
         """Return the best name a record that could not be read has."""
         try:
-            return text(self._map.number(self.facts(record), self._tables)) or "(no number)"
-        except MappingError:
-            return "(no number)"
+            found = text(self._map.number(self.facts(record), self._tables))
+        except (MappingError, *FAULTS):
+            found = None
+        return kept(found, IDENT) if found else "(no number)"
 
     def _nested(self, facts: Record) -> Sequence[Operation]:
         nested = self._map.operations
         if nested is None:
             return ()
         records = nested.records(facts, self._tables) or []
+        if not isinstance(records, list):
+            raise MappingError(f"operations: ={nested.records.source} finds no list")
         return in_sequence(
             [self._placed(nested.map, index, record) for index, record in enumerate(records, 1)]
         )
@@ -110,7 +119,7 @@ class Fields:
         """
         try:
             found = [convert(evaluate(facts, tables)) for evaluate, convert in self._readers]
-        except FAULTS:
+        except (MappingError, *FAULTS):
             return self._carefully(facts, tables)
         for place in self._required:
             if found[place] is None or found[place] == "":
@@ -126,7 +135,7 @@ class Fields:
             return None
         try:
             found = field.convert(value(facts, tables))
-        except MappingError as error:
+        except (MappingError, *FAULTS) as error:
             raise MappingError(f"{field.name}: {error}") from error
         if field.required and (found is None or found == ""):
             raise MappingError(f"{field.name}: missing ({value.source!r} finds nothing)")
@@ -164,11 +173,48 @@ def in_sequence(operations: Sequence[Operation]) -> Sequence[Operation]:
     return sorted(operations, key=lambda operation: operation.position)
 
 
+def _text_of(most: int) -> Callable[[Raw], str | None]:
+    """Return what reads a text that fits a column of `most` characters."""
+
+    def read(value: Raw) -> str | None:
+        if type(value) is str and len(value) <= most and value.isascii():
+            return value
+        return _fitting(text(value), most)
+
+    return read
+
+
+def _fitting(plain: str | None, most: int) -> str | None:
+    try:
+        fits = plain is None or units(plain) <= most
+    except UnicodeEncodeError:
+        raise MappingError(f"{kept(plain or '', most)!r} holds half a character") from None
+    if not fits:
+        raise MappingError(f"{plain!r} is longer than {most} characters")
+    return plain
+
+
 def _quantity(value: Raw) -> Decimal | None:
-    number = decimal(value)
+    number = _amount(value)
     if number is not None and number < 0:
         raise MappingError(f"{value!r} is negative")
     return number
+
+
+def _amount(value: Raw) -> Decimal | None:
+    number = decimal(value)
+    if number is None or LEAST_AMOUNT < number < AMOUNT:
+        return number
+    raise MappingError(f"{value!r} is larger than can be kept")
+
+
+def _position(value: Raw) -> int | None:
+    if type(value) is int and FIRST_POSITION <= value < POSITION:
+        return value
+    number = decimal(value)
+    if number is not None and not FIRST_POSITION <= number < POSITION:
+        raise MappingError(f"{value!r} is no position: it has more than 32 bits")
+    return integer(number)
 
 
 def _moment(value: Raw) -> datetime | None:
@@ -176,16 +222,24 @@ def _moment(value: Raw) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
     except (TypeError, ValueError):
         raise MappingError(f"{value!r} is not an instant; use instant(value, zone)") from None
-    if moment.tzinfo is None:
-        raise MappingError(f"{value!r} has no offset; use instant(value, zone)")
-    return moment.astimezone(UTC)
+    except OverflowError:
+        raise MappingError(f"{value!r} is before the first year or after the last one") from None
+    raise MappingError(f"{value!r} has no offset; use instant(value, zone)")
 
 
 def _object(value: Raw) -> dict[str, Any] | None:
-    if value is not None and not isinstance(value, dict):
+    if value is None:
+        return None
+    if not isinstance(value, dict):
         raise MappingError(f"{value!r} is not an object")
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise MappingError(f"it cannot be kept: {error}") from None
     return value
 
 
@@ -201,22 +255,22 @@ class Wanted(NamedTuple):
     required: bool = False
 
 
-FAULTS = (MappingError, JMESPathError, TypeError, ValueError)
+IDENTIFIER, TITLE = _text_of(IDENT), _text_of(NAME)
 HEADER = (
-    Wanted("number", text, required=True),
-    Wanted("part", text, required=True),
+    Wanted("number", IDENTIFIER, required=True),
+    Wanted("part", IDENTIFIER, required=True),
     Wanted("quantity", _quantity, required=True),
-    Wanted("unit", text, required=True),
-    Wanted("part_name", text),
+    Wanted("unit", _text_of(UNIT), required=True),
+    Wanted("part_name", TITLE),
     Wanted("due_at", _moment),
     Wanted("erp_ref", _object),
 )
 STEP = (
-    Wanted("operation_id", text, required=True),
-    Wanted("position", integer, required=True),
-    Wanted("name", text, required=True),
-    Wanted("work_centre", text),
-    Wanted("setup_seconds", decimal),
-    Wanted("run_seconds", decimal),
+    Wanted("operation_id", IDENTIFIER, required=True),
+    Wanted("position", _position, required=True),
+    Wanted("name", TITLE, required=True),
+    Wanted("work_centre", IDENTIFIER),
+    Wanted("setup_seconds", _amount),
+    Wanted("run_seconds", _amount),
     Wanted("erp_ref", _object),
 )

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.domain.identity import order_key
+from shared.flows.pull import ALL
 from shared.store import leases, orders
 from shared.store.tables import operation
 from tests.fakes.plain_erp_books import make_operation, make_record
@@ -132,7 +133,7 @@ async def test_reconciling_finds_what_was_deleted(plant, plain_erp):
 async def test_reconciling_finds_what_no_watermark_showed(plant, plain_erp):
     """An order the ERP made visible only after the watermark had passed its change time, as a late commit does."""
     plain_erp.orders(add=[make_record({"number": "WO-LATE"}, 1, 2)])
-    far = datetime.now(UTC) + timedelta(days=1)
+    far = datetime.now(UTC) + timedelta(minutes=10)
     plant.store.write_now(lambda tx: leases.move_watermark(tx, "main", "orders", far.isoformat(), far))
     assert (await pull(plant)).read == 0
     await plant.puller.reconcile(plant.erps["main"])
@@ -145,8 +146,8 @@ async def test_a_record_nobody_can_read_is_not_missed_for_ever(plant, plain_erp)
     plain_erp.orders(add=[make_record({"number": "WO-ODD", "quantity": "some"}, 1, 2)])
     await pull(plant)
     assert [row.subject for row in warnings_of(plant, "record_rejected")] == ["WO-ODD"]
-    await plant.puller.reconcile(plant.erps["main"])
-    assert plant.store.read_now(lambda tx: leases.read_watermark(tx, "main", "orders")) is not None
+    await plant.puller.reconcile(plant.erps["main"], rest=timedelta(hours=1))
+    assert plant.store.read_now(lambda tx: leases.read_watermark(tx, "main", ALL)) is not None
 
 
 async def test_the_watermark_moves_only_when_everything_is_written(open_app, plain_erp):

@@ -104,6 +104,191 @@ async def test_a_listing_that_never_rests_is_not_read_for_ever():
         await met(Listing(paging("offset", reread=2), 5, different, NO_TABLES))
 
 
+class Scripted:
+    """A listing whose pages are made by `made(page, call) -> (records, reply's body, headers)`."""
+
+    def __init__(self, made):
+        self.made, self.pages = made, []
+
+    async def __call__(self, page):
+        assert len(self.pages) < 400, "read for ever"
+        self.pages.append(page)
+        records, body, *headers = self.made(page, len(self.pages))
+        reply = {"headers": headers[0] if headers else {}, "body": body}
+        return records, {"settings": {}, "reply": reply}
+
+
+async def read(paging, made, size=2):
+    """Return the ids met, and whether the listing was said to be complete."""
+    chunks = [chunk async for chunk in Listing(paging, size, Scripted(made), NO_TABLES).chunks()]
+    return [record["id"] for chunk in chunks for record in chunk.records], chunks[-1].last
+
+
+def ids(*numbers):
+    return [{"id": number} for number in numbers]
+
+
+KEYSET = KeysetPaging.model_validate({"kind": "keyset", "after": "=id"})
+CIRCLES = {
+    "cursor that stays": (lambda _page, _call: (ids(1), {"next": "A"}), "cursor 'A' leads to itself"),
+    "cursors in turn": (lambda _page, call: (ids(call), {"next": "AB"[call % 2]}), "cursor 'B' came before"),
+    "three in turn": (lambda _page, call: (ids(call), {"next": "ABC"[call % 3]}), "came before"),
+    "always new, same record": (lambda _page, call: (ids(1), {"next": f"c{call}"}), "show nothing new"),
+    "always new, two pages in turn": (
+        lambda _p, call: (ids(call % 2), {"next": f"c{call}"}),
+        "show nothing new",
+    ),
+    "always new, nothing on them": (lambda _page, call: ([], {"next": f"c{call}"}), "show nothing new"),
+}
+
+
+@pytest.mark.parametrize("stable", [None, "so says a profile that is wrong"], ids=["drifting", "stable"])
+@pytest.mark.parametrize("kind", ["cursor", "next_link"])
+@pytest.mark.parametrize("circle", CIRCLES)
+async def test_a_listing_that_goes_round_in_circles_is_not_complete(circle, kind, stable):
+    made, complaint = CIRCLES[circle]
+    with pytest.raises(ErpUnavailable, match=complaint.replace("cursor '", "'")):
+        await read(paging(kind, stable=stable), made)
+
+
+async def test_an_empty_page_whose_cursor_stays_is_the_end():
+    def scrolled(page, _call):
+        return (ids(1, 2), {"next": "A"}) if page.cursor is None else ([], {"next": "A"})
+
+    assert await read(paging("cursor", stable="a snapshot"), scrolled) == ([1, 2], True)
+
+
+@pytest.mark.parametrize("nothing", [None, "", False])
+@pytest.mark.parametrize("kind", ["cursor", "next_link"])
+async def test_no_next_is_the_end(kind, nothing):
+    assert await read(paging(kind, stable="a test"), lambda _page, _call: (ids(1), {"next": nothing})) == (
+        [1],
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "made", "complaint"),
+    [
+        ("=id", lambda _page, _call: ids(1, 2), "cursor 2 leads to itself"),
+        ("=nothing", lambda _page, _call: ids(1, 2), "the same for two records"),
+        (
+            "=at",
+            lambda _page, _call: [{"id": n, "at": "now"} for n in (1, 2)],
+            "the same for two records: 'now'",
+        ),
+        ("=nothing", lambda _page, _call: ids(1, 1), "page 1 leads to itself"),
+    ],
+    ids=["ignored", "null", "no tie-breaker", "null, twice the same"],
+)
+async def test_a_keyset_that_does_not_move_is_not_complete(after, made, complaint):
+    keyset = KeysetPaging.model_validate({"kind": "keyset", "after": after})
+    with pytest.raises(ErpUnavailable, match=complaint):
+        await read(keyset, lambda page, call: (made(page, call), {}))
+
+
+async def test_a_keyset_goes_on_after_the_last_record_that_is_one():
+    rows = [{"id": 1}, "odd", {"id": 2}, {"id": 3}]
+
+    async def fetch(page):
+        return [r for r in rows if r == "odd" or r["id"] > (page.cursor or 0)][:2], {"settings": {}}
+
+    listing = Listing(KEYSET, 2, fetch, NO_TABLES)
+    met_ = [r["id"] for chunk in [c async for c in listing.chunks()] for r in chunk.records if r != "odd"]
+    assert sorted(set(met_)) == [1, 2, 3]
+
+
+def counted(rows, total, cap=None):
+    """A list by place or number that says `total`, and gives no more than `cap` records a page."""
+
+    def made(page, _call):
+        start = page.offset if page.number == 1 or page.offset else (page.number - 1) * page.size
+        found = rows[start : start + min(page.size, cap or page.size)]
+        return found, {"total": total}, {"content-range": f"items {start}-{start + len(found)}/{total}"}
+
+    return made
+
+
+@pytest.mark.parametrize("total", [0, 1, 3, 8, 16, 19, 20, 21, 99])
+@pytest.mark.parametrize("kind", ["offset", "range", "page"])
+async def test_no_total_is_believed_where_a_full_page_came(kind, total):
+    stated = {} if kind == "range" else {"total": "=reply.body.total"}
+    seen, complete = await read(paging(kind, **stated), counted(ids(*range(20)), total), size=8)
+    assert (seen, complete) == (list(range(20)), True)
+
+
+async def test_a_total_below_nothing_is_not_believed():
+    listing = paging("offset", total="=reply.body.total")
+    assert await read(listing, counted(ids(*range(20)), -1), size=8) == (list(range(20)), True)
+
+
+async def test_a_true_total_costs_one_more_read_only_after_a_full_page():
+    for count, calls in ((7, 1), (8, 2), (11, 3), (10, 2)):
+        scripted = Scripted(counted(ids(*range(count)), count))
+        listing = Listing(paging("offset", total="=reply.body.total"), 8, scripted, NO_TABLES)
+        assert await met(listing) == list(range(count))
+        assert len(scripted.pages) == calls
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["offset", "range", "page"])
+async def test_small_pages_are_pages(kind, size):
+    assert await read(paging(kind), counted(ids(*range(7)), "*"), size=size) == (list(range(7)), True)
+
+
+@pytest.mark.parametrize("total", [None, 8, 20, 99])
+@pytest.mark.parametrize("kind", ["offset", "page"])
+async def test_a_server_that_ignores_the_page_asked_for_is_noticed(kind, total):
+    """Unless it says that the one page is all there is."""
+    stated = {"total": "=reply.body.total"}
+    listing = read(paging(kind, **stated), lambda _page, _call: (ids(*range(8)), {"total": total}), size=8)
+    if total == 8:
+        assert await listing == (list(range(8)), True)
+    else:
+        with pytest.raises(ErpUnavailable, match="the ERP ignores which page is asked for"):
+            await listing
+
+
+async def test_a_page_beyond_a_true_total_may_be_refused():
+    """Some servers answer 404 to the page after the last one."""
+    rows = [order_record(f"WO-{number}") for number in range(4)]
+
+    def numbered(request):
+        at = 2 * (int(request.url.params["page"]) - 1)
+        return (
+            httpx.Response(200, json={"rows": rows[at : at + 2], "total": 4})
+            if at < 4
+            else httpx.Response(404)
+        )
+
+    source = profile_source()
+    source["connection"]["limits"] = {"page_size": 2}
+    source["pull"]["orders"] |= {
+        "records": "=reply.body.rows",
+        "paging": {"kind": "page", "total": "=reply.body.total"},
+    }
+    source["pull"]["orders"]["call"]["query"] = {"page": "=page.number"}
+    pages = [page async for page in erp_of(source, numbered).pull(None)]
+    assert [order.number for page in pages for order in page.orders] == [
+        f"WO-{number}" for number in range(4)
+    ]
+    assert pages[-1].watermark is not None
+
+
+async def test_a_page_that_has_to_be_there_may_not_be_refused():
+    erp = erp_of(profile_source(), lambda _request: httpx.Response(404))
+    with pytest.raises(ErpUnavailable, match="HTTP 404"):
+        [page async for page in erp.pull(None)]
+
+
+@pytest.mark.parametrize("odd", [10**30, "\ud800", [[]]])
+def test_odd_records_have_marks_too(odd):
+    if odd == [[]]:
+        for _ in range(900):
+            odd = [odd]
+    assert mark_of({"a": odd}) == mark_of({"a": odd}) != mark_of({"a": 1})
+
+
 async def test_a_record_that_is_still_is_yielded_once():
     moving = Moving(23, moves=0, size=5)
     for kind in ("offset", "range", "page", "cursor"):

@@ -1,5 +1,6 @@
 """Pages, watermarks and records that cannot be read."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from shared.erp.port import ReferenceValue
 from shared.erp.pulling import Marks
 from shared.errors import ConfigurationError, ErpUnavailable
 from shared.profiles.model import Watermark
-from tests.unit.erp_at_hand import OPERATION, erp_of, order_record, profile_source
+from tests.unit.erp_at_hand import NOW, OPERATION, erp_of, order_record, profile_source
 
 
 def listing(paging, query, **orders):
@@ -153,7 +154,7 @@ async def test_operations_may_come_in_a_call_of_their_own():
         (httpx.Response(500, text="broken"), "HTTP 500: broken"),
         (httpx.Response(401), "HTTP 401"),
         (httpx.Response(200, json={"no": "list"}), "no list at =reply.body"),
-        (httpx.Response(200, text="<html>"), "no list"),
+        (httpx.Response(200, text="<html>"), "a web page came"),
     ],
 )
 async def test_an_erp_that_does_not_answer_a_list_is_unavailable(answer, complaint):
@@ -167,7 +168,7 @@ async def test_open_orders():
 
 
 def since_of(watermark, since):
-    marks = Marks(Watermark.model_validate({"value": "=at"} | watermark), {}, dict)
+    marks = Marks(Watermark.model_validate({"value": "=at"} | watermark), {}, dict, lambda: NOW)
     return marks.since(since)
 
 
@@ -259,3 +260,239 @@ async def test_a_record_without_a_required_field_is_rejected_and_an_optional_one
     (page,), _ = await pages_of(source, records)
     assert [(order.number, order.part_name, order.due_at) for order in page.orders] == [("WO-1", "", None)]
     assert [rejected.reason for rejected in page.rejected] == ["part: missing ('=part' finds nothing)"] * 2
+
+
+def replying(*replies):
+    """Play an ERP that gives these replies, the last of them for ever, and notes what it was asked."""
+    asked = []
+
+    def handler(request):
+        asked.append(str(request.url))
+        return replies[min(len(asked), len(replies)) - 1]
+
+    return handler, asked
+
+
+def rows(*records, **more):
+    """Say `records` in JSON that holds whatever Python can say: big numbers, half characters, deep nesting."""
+    return httpx.Response(200, content=json.dumps({"rows": records} | more).encode())
+
+
+PAGINGS = [
+    {"kind": "none"},
+    {"kind": "offset"},
+    {"kind": "range"},
+    {"kind": "page"},
+    {"kind": "cursor", "next": "=reply.body.next"},
+    {"kind": "next_link", "next": "=reply.body.next"},
+    {"kind": "keyset", "after": "=no"},
+]
+ODD = [
+    {"qty": "1e400"},
+    {"qty": 10**30},
+    {"part": "\ud800"},
+    {"part": "P" * 201},
+    {"no": "N" * 201},
+    {"ops": [{"id": 10**30}]},
+    {"ops": 7},
+    {"ops": "x"},
+    {"state": ["released"]},
+]
+
+
+@pytest.mark.parametrize("paging", PAGINGS, ids=lambda paging: paging["kind"])
+@pytest.mark.parametrize("odd", ODD, ids=str)
+async def test_one_odd_record_spoils_no_page_however_it_is_paged(paging, odd):
+    handler, _ = replying(rows(order_record("ODD", **odd), order_record("WO-1")), rows())
+    pages = [
+        page async for page in erp_of(listing(paging, {}, records="=reply.body.rows"), handler).pull(None)
+    ]
+    assert [order.number for page in pages for order in page.orders] == ["WO-1"]
+    assert sum(len(page.rejected) for page in pages) == 1
+    assert pages[-1].watermark == "2026-11-23T09:00:00Z"
+
+
+@pytest.mark.parametrize("paging", PAGINGS, ids=lambda paging: paging["kind"])
+@pytest.mark.parametrize(
+    "extra", [10**30, "\ud800", json.loads("[" * 900 + "]" * 900)], ids=["big", "half", "deep"]
+)
+async def test_what_nobody_maps_may_be_odd(paging, extra):
+    handler, _ = replying(rows(order_record("WO-1", extra=extra), order_record("WO-2")), rows())
+    pages = [
+        page async for page in erp_of(listing(paging, {}, records="=reply.body.rows"), handler).pull(None)
+    ]
+    assert [order.number for page in pages for order in page.orders] == ["WO-1", "WO-2"]
+
+
+async def test_an_odd_key_rejects_its_order_and_asks_for_no_operations():
+    source = profile_source()
+    del source["pull"]["orders"]["map"]["operations"]
+    source["pull"]["operations"] = {
+        "order_key": "=id",
+        "call": {"method": "GET", "path": "/operations", "query": {"order": "=keys"}},
+        "records": "=reply.body",
+        "key": "=order",
+        "map": OPERATION,
+    }
+
+    def handler(request):
+        if request.url.path == "/operations":
+            assert request.url.params.get_list("order") == ["1"]
+            return httpx.Response(200, json=[{"order": 1, "id": "10"}])
+        records = [order_record("A", id=1), order_record("B", id={"x": 1}), 5]
+        return httpx.Response(200, json=records)
+
+    (page,) = [page async for page in erp_of(source, handler).pull(None)]
+    assert [order.number for order in page.orders] == ["A"]
+    assert [rejected.subject for rejected in page.rejected] == ["B", "(no number)"]
+
+
+@pytest.mark.parametrize(
+    ("paging", "reply", "complaint"),
+    [
+        ({"kind": "offset", "total": "=reply.body.total"}, {"total": "many"}, "'many' is not a number"),
+        ({"kind": "page", "total": "=reply.body.total"}, {"total": [1]}, "is not a number"),
+        (
+            {"kind": "next_link", "next": "=reply.body.next"},
+            {"next": {"href": "/x"}},
+            "not one value but several",
+        ),
+        ({"kind": "next_link", "next": "=reply.body.next"}, {"next": "http://erp.test:x/"}, "is no address"),
+        ({"kind": "cursor", "next": "=integer(reply.body.next)"}, {"next": "abc"}, "'abc' is not a number"),
+        ({"kind": "keyset", "after": "=integer(part)"}, {}, "'P' is not a number"),
+    ],
+)
+async def test_what_a_listing_does_wrong_is_said_in_words(paging, reply, complaint):
+    handler, _ = replying(rows(order_record("A"), order_record("B"), **reply))
+    with pytest.raises(ErpUnavailable, match=complaint):
+        [page async for page in erp_of(listing(paging, {}, records="=reply.body.rows"), handler).pull(None)]
+
+
+async def test_a_full_page_without_any_object_leads_nowhere():
+    handler, _ = replying(rows("x", None))
+    source = listing({"kind": "keyset", "after": "=no"}, {}, records="=reply.body.rows")
+    with pytest.raises(ErpUnavailable, match="are no objects"):
+        [page async for page in erp_of(source, handler).pull(None)]
+
+
+async def test_a_number_that_cannot_be_read_concludes_nothing():
+    erp = erp_of(profile_source(), lambda _request: httpx.Response(200, json=["A", ["B"]]))
+    with pytest.raises(ErpUnavailable, match="open orders"):
+        [numbers async for numbers in erp.open_orders()]
+
+
+LINKED = {"kind": "next_link", "next": "=reply.body.next"}
+
+
+@pytest.mark.parametrize(
+    ("base", "link", "asked"),
+    [
+        ("http://erp.test", "http://erp.test:80/more", "http://erp.test/more"),
+        ("http://erp.test:80", "http://erp.test/more", "http://erp.test/more"),
+        ("https://erp.test", "https://erp.test:443/more", "https://erp.test/more"),
+        ("http://erp.test", "HTTP://ERP.Test/more", "http://erp.test/more"),
+        ("http://ERP.Test", "http://erp.test/more", "http://erp.test/more"),
+        ("http://erp.test:8080/api", "http://erp.test:8080/more", "http://erp.test:8080/more"),
+        ("http://erp.test/api/v1", "?page=2", "http://erp.test/api/v1/orders?page=2"),
+        ("http://erp.test/api/v1", "orders?page=2", "http://erp.test/api/v1/orders?page=2"),
+        ("http://erp.test/api/v1", "/orders?page=2", "http://erp.test/orders?page=2"),
+    ],
+)
+async def test_a_link_is_followed_on_our_erp(base, link, asked):
+    handler, seen = replying(rows(order_record("A"), next=link), rows())
+    source = listing(LINKED | {"stable": "in this test"}, {"at": "now"}, records="=reply.body.rows")
+    [page async for page in erp_of(source, handler, base_url=base).pull(None)]
+    assert seen[1:] == [asked]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://evil.test/o",
+        "//evil.test/o",
+        "https://erp.test/o",
+        "http://erp.test:81/o",
+        "http://erp.test@evil.test/o",
+        "http://erp.test\\@evil.test/o",
+        "http://user:word@erp.test/o",
+        "http://erp.test.evil.test/o",
+    ],
+)
+async def test_a_link_that_leads_elsewhere_is_not_followed(link):
+    handler, seen = replying(rows(order_record("A"), next=link))
+    with pytest.raises(ErpUnavailable, match="leads to another host"):
+        [page async for page in erp_of(listing(LINKED, {}, records="=reply.body.rows"), handler).pull(None)]
+    assert len(seen) == 1
+
+
+def in_minutes(minutes):
+    return (NOW + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+
+
+async def marks_of(records, **headers):
+    reply = httpx.Response(200, json=records, headers=headers)
+    pages = [page async for page in erp_of(profile_source(), lambda _request: reply).pull(None)]
+    return pages[-1].watermark
+
+
+@pytest.mark.parametrize(
+    ("date", "stamps", "mark"),
+    [
+        (None, (-30, -10), -10),
+        (None, (-30, 1), 1),  # the overlap of a minute: the next pull does not begin after this one
+        (None, (-30, 2), -30),
+        (None, (-30, 60 * 24 * 365 * 7), -30),
+        (None, (9,), None),
+        ("Mon, 23 Nov 2026 10:10:00 GMT", (-30, 10), 10),  # the ERP's own clock, ten minutes ahead of ours
+        ("Mon, 23 Nov 2026 10:10:00 GMT", (-30, 12), -30),
+        ("Mon, 23 Nov 2026 09:40:00 GMT", (-30, -10), -30),  # and twenty behind
+        ("Wed, 01 Jan 2031 00:00:00 GMT", (10, 60 * 24 * 365 * 4), 10),  # a clock set wrong is not believed
+        ("yesterday", (-30, 60), -30),
+    ],
+)
+async def test_a_stamp_of_the_future_moves_no_watermark(date, stamps, mark):
+    records = [order_record(f"WO-{minutes}", at=in_minutes(minutes)) for minutes in stamps]
+    headers = {"Date": date} if date else {}
+    assert await marks_of(records, **headers) == (None if mark is None else in_minutes(mark))
+
+
+async def test_a_stamp_of_the_future_is_said_once(caplog):
+    await marks_of([order_record(number, at="2031-01-01T00:00:00Z") for number in "ABC"])
+    assert [record.message for record in caplog.records] == [
+        "a record is stamped 2031-01-01T00:00:00Z, ahead of the ERP's clock: no watermark moves there"
+    ]
+
+
+@pytest.mark.parametrize(
+    "stamp", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "garbage", 5, ["x"], 10**30, "\ud800"]
+)
+async def test_a_stamp_that_cannot_be_read_moves_nothing(stamp):
+    handler, _ = replying(rows(order_record("A", at=stamp), order_record("B")))
+    source = listing({"kind": "none"}, {}, records="=reply.body.rows")
+    (page,) = [page async for page in erp_of(source, handler).pull(None)]
+    assert [order.number for order in page.orders] == ["A", "B"]
+    assert page.watermark == "2026-11-23T09:00:00Z"
+
+
+async def test_a_mark_that_no_store_keeps_moves_nothing():
+    source = profile_source()
+    source["pull"]["orders"]["watermark"] = {"value": "=at", "kind": "text"}
+    handler, _ = replying(
+        httpx.Response(200, json=[order_record("A", at="9" * 201), order_record("B", at="8" * 200)])
+    )
+    (page,) = [page async for page in erp_of(source, handler).pull(None)]
+    assert page.watermark == "8" * 200
+
+
+@pytest.mark.parametrize(
+    ("watermark", "since"),
+    [
+        ({}, "garbage"),
+        ({}, "0001-01-01T00:00:10Z"),
+        ({}, "2031-01-01T00:00:00Z"),
+        ({"kind": "integer"}, "garbage"),
+    ],
+)
+def test_a_stored_watermark_that_cannot_be_used_means_everything(watermark, since):
+    marks = Marks(Watermark.model_validate({"value": "=at"} | watermark), {}, dict, lambda: NOW)
+    assert marks.since(since) is None
