@@ -15,7 +15,7 @@ Actor = Annotated[
 Note = Annotated[
     str, StringConstraints(min_length=1, max_length=4000, pattern=WITHOUT_NUL, strip_whitespace=True)
 ]
-Factor = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=6)]
+Factor = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=6)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 
 

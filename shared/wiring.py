@@ -18,6 +18,8 @@ from shared import settings as settings_module
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from sqlalchemy import Connection
+
     from shared.erp.port import Erp
     from shared.flows.account import Accounts
     from shared.flows.connected import ConnectedErp, ReferenceData
@@ -149,12 +151,16 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def prepare(store: Store, names: list[str]) -> None:
-    """Bring the schema up to date and give every configured connection its row; runs before the first transaction."""
-    from shared.store import connections
+    """Bring the schema up to date and greet the configured connections; runs before the first transaction."""
+    from shared.store import connections, warnings
     from shared.store.schema import upgrade
 
+    def greet(tx: Connection) -> None:
+        connections.ensure(tx, names)
+        warnings.resolve_unknown_connections(tx, names, datetime.now(UTC))
+
     upgrade(store.engine)
-    store.write_now(lambda tx: connections.ensure(tx, names))
+    store.write_now(greet)
 
 
 def connected(entry: ConnectionSettings, settings: Settings) -> ConnectedErp:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from shared.domain.events import EventType, ExecutionEvent
 from shared.domain.state import OperationState, Status
+from shared.domain.units import factor_of
 from shared.domain.warning import Warning_, WarningKind
 from shared.domain.works_order import ErpState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from decimal import Decimal
 
+    from shared.domain.units import UnitLinks
     from shared.domain.works_order import WorksOrder
 
 
@@ -22,6 +25,7 @@ class References:
 
     work_centres: frozenset[str] = frozenset()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # kind -> Tascus value -> ERP value
+    units: UnitLinks = field(default_factory=dict)
 
 
 def mismatches(
@@ -50,7 +54,7 @@ def mismatches(
     if event.type is EventType.OPERATION_STARTED:
         yield from _out_of_turn(event, plan, states)
     if event.good:
-        yield from _too_many(event, plan, states)
+        yield from _too_many(event, plan, states, references)
 
 
 def _unknown_names(event: ExecutionEvent, plan: WorksOrder, references: References) -> Iterator[Warning_]:
@@ -64,7 +68,7 @@ def _unknown_names(event: ExecutionEvent, plan: WorksOrder, references: Referenc
         if code and kind in links and code not in links[kind]:
             detail = f"{kind} {code} has no counterpart in the ERP"
             yield _warn(event, WarningKind.UNKNOWN_CODE, f"{kind}:{code}", detail)
-    if event.unit and event.unit != plan.unit and event.unit not in links.get("unit", {}):
+    if event.unit and factor_of(event.unit, plan.unit, references.units) is None:
         detail = f"unit {event.unit} is neither the order's {plan.unit} nor linked to it"
         yield _warn(event, WarningKind.UNKNOWN_UNIT, event.unit, detail)
 
@@ -105,15 +109,37 @@ def _out_of_turn(
 
 
 def _too_many(
-    event: ExecutionEvent, plan: WorksOrder, states: Mapping[str, OperationState]
+    event: ExecutionEvent, plan: WorksOrder, states: Mapping[str, OperationState], references: References
 ) -> Iterator[Warning_]:
     state = states.get(event.operation_id)
-    if state is not None and state.good > plan.quantity:
-        subject = f"{event.order_number}/{event.operation_id}"
-        where = event.operation_id or "(order)"
-        good, planned = f"{state.good.normalize():f}", f"{plan.quantity.normalize():f} {plan.unit}"
-        detail = f"{good} good of {planned} planned on operation {where}"
+    if state is None:
+        return
+    good = state.good if not state.named else state.made(plan.unit, references.units)[0].good
+    if good > plan.quantity:
+        subject, detail = over_completion(plan, event.operation_id, good)
         yield _warn(event, WarningKind.OVER_COMPLETION, subject, detail)
+
+
+def over_completed(
+    connection: str,
+    order_key: str,
+    plan: WorksOrder,
+    states: Mapping[str, OperationState],
+    units: UnitLinks,
+) -> Iterator[Warning_]:
+    """Yield the warnings about operations whose total has changed although nothing was reported."""
+    for operation_id, state in states.items():
+        good = state.made(plan.unit, units)[0].good
+        if good > plan.quantity:
+            subject, detail = over_completion(plan, operation_id, good)
+            yield Warning_(connection, WarningKind.OVER_COMPLETION, subject, detail, order_key, plan.number)
+
+
+def over_completion(plan: WorksOrder, operation_id: str, good: Decimal) -> tuple[str, str]:
+    """Return subject and words of the warning that `good` pieces are more than planned."""
+    planned = f"{plan.quantity.normalize():f} {plan.unit}"
+    detail = f"{good.normalize():f} good of {planned} planned on operation {operation_id or '(order)'}"
+    return f"{plan.number}/{operation_id}", detail
 
 
 def _warn(event: ExecutionEvent, kind: WarningKind, subject: str, detail: str) -> Warning_:

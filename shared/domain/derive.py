@@ -30,12 +30,16 @@ class Draft(NamedTuple):
 
 @dataclass(slots=True)
 class OrderState:
-    """Floor state of one works order while events are being added: planned operation ids and their totals."""
+    """Floor state of one works order while events are being added: planned operation ids and their totals.
+
+    `unit` is the order's, "" as long as there is no plan.
+    """
 
     planned: tuple[str, ...] = ()
     operations: dict[str, OperationState] = field(default_factory=dict)
     status: Status = Status.NOT_STARTED
     started_at: datetime | None = None
+    unit: str = ""
 
     def operation(self, operation_id: str) -> OperationState:
         """Return the total of an operation, empty when nothing has happened there yet."""
@@ -70,7 +74,7 @@ def add_events(order: OrderState, events: Iterable[ExecutionEvent]) -> list[Draf
 def _add(order: OrderState, event: ExecutionEvent) -> list[Draft]:
     operation = order.operation(event.operation_id)
     before = operation.status
-    operation.add(event)
+    operation.add(event, order.unit)
     drafts = _starts(order, before, event)
     drafts += _facts(event)
     drafts += _change(before, operation.status, event)
@@ -137,8 +141,12 @@ def outstanding(drafts: Sequence[Draft], status: Status) -> list[Draft]:
 
 def refold(order: OrderState, events: Iterable[ExecutionEvent]) -> OrderState:
     """Return the state of the order computed anew from all its events, corrections included."""
-    operations = fold(events)
+    operations = fold(events, order.unit)
     starts = [state.started_at for state in operations.values() if state.started_at is not None]
     return OrderState(
-        order.planned, operations, order_status(operations, order.planned), min(starts, default=None)
+        order.planned,
+        operations,
+        order_status(operations, order.planned),
+        min(starts, default=None),
+        order.unit,
     )

@@ -3,7 +3,7 @@
 The OpenAPI document is made from these shapes, so their types are real imports.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,8 @@ from shared.domain.works_order import ErpState
 class OrderLine:
     """One works order. `quantity` is planned; `good` and `scrap` count the output of the last operation.
 
+    Both are in the order's `unit`. What was reported in a unit that no link converts to that is left out of them:
+    `unlinked_units` names those units, of all operations.
     What the ERP has not told (yet) is null. `proposed` maps each field of a change in mid-flight, which waits
     for a person, to its value before and after.
     """
@@ -35,6 +37,17 @@ class OrderLine:
     good: Decimal | None = None
     scrap: Decimal | None = None
     proposed: dict[str, Any] | None = None
+    unlinked_units: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class UnlinkedQuantity:
+    """What was reported in a unit that no link converts to the order's: it counts when it is linked."""
+
+    unit: str
+    good: Decimal
+    scrap: Decimal
+    rework: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class OperationLine:
     """One operation: its standard times in the plan (setup per order, run per unit), and what the floor did.
 
     `planned` false = the floor works on it, but the routing has no such operation. All times are seconds.
+    Quantities are in the order's unit; what cannot be converted to it (yet) is left out of them, and `unlinked`.
     """
 
     operation_id: str
@@ -61,6 +75,7 @@ class OperationLine:
     units_failed: int
     started_at: datetime | None
     completed_at: datetime | None
+    unlinked: list[UnlinkedQuantity]
 
 
 @dataclass(frozen=True, slots=True)

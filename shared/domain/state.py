@@ -3,20 +3,26 @@
 Quantities and seconds are plain sums; the start is the earliest instant; the status is what the *latest*
 life-cycle event says, by the time it happened. So a late event lands where it belongs, and folding one by one,
 in batches or all over again gives the same state (tests/unit/test_state.py shuffles them).
+
+Quantities in a unit other than the order's are summed by unit, unconverted. What they are in the order's unit depends
+on the plan and on the unit links, which may arrive or change at any time; so that is worked out when somebody asks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from shared.domain.events import ZERO, EventType, ExecutionEvent, Outcome, TimeKind
+from shared.domain.units import Made, in_order_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
     from decimal import Decimal
+
+    from shared.domain.units import UnitLinks
 
 
 class Status(StrEnum):
@@ -43,6 +49,8 @@ STATUS_AFTER = (Status.IN_PROGRESS, Status.IN_PROGRESS, Status.PAUSED, Status.CO
 class OperationState:
     """Running total of one operation ("" = the order as a whole). Grows by `add`; starts empty.
 
+    `good`, `scrap` and `rework` are what was reported in the order's own unit: by its name, or without any. `named` has
+    the rest by unit, and all that names one before the plan has arrived.
     `last_at`, `last_rank` and `last_event` name the latest life-cycle event; the pair of instants is None
     until something happened.
     """
@@ -59,6 +67,7 @@ class OperationState:
     last_at: datetime | None = None
     last_rank: int = -1
     last_event: str = ""
+    named: dict[str, Made] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -72,8 +81,15 @@ class OperationState:
         """When it was completed; None while it is not."""
         return self.last_at if self.status is Status.COMPLETED else None
 
-    def add(self, event: ExecutionEvent) -> None:
-        """Count one event. Corrections count nothing: they decide which events are counted at all."""
+    def made(self, order_unit: str | None, units: UnitLinks) -> tuple[Made, dict[str, Made]]:
+        """Return what was made in the order's unit, and what is left out of that for want of a factor, by unit."""
+        return in_order_unit(Made(self.good, self.scrap, self.rework), self.named, order_unit, units)
+
+    def add(self, event: ExecutionEvent, order_unit: str = "") -> None:
+        """Count one event of an order in `order_unit` ("": not known yet).
+
+        Corrections count nothing: they decide which events are counted at all.
+        """
         kind = event.type
         if kind is EventType.CORRECTION:
             return
@@ -83,7 +99,7 @@ class OperationState:
         if rank is not None:
             self._advance(event, rank)
             return
-        self._count(event)
+        self._count(event, order_unit)
 
     def _advance(self, event: ExecutionEvent, rank: int) -> None:
         if self.last_at is None or (event.occurred_at, rank, event.key) > (
@@ -93,10 +109,13 @@ class OperationState:
         ):
             self.last_at, self.last_rank, self.last_event = event.occurred_at, rank, event.key
 
-    def _count(self, event: ExecutionEvent) -> None:
-        self.good += event.good
-        self.scrap += event.scrap
-        self.rework += event.rework
+    def _count(self, event: ExecutionEvent, order_unit: str) -> None:
+        if event.unit and event.unit != order_unit:
+            self._count_named(event)
+        else:
+            self.good += event.good
+            self.scrap += event.scrap
+            self.rework += event.rework
         if event.seconds:
             if event.time_kind is TimeKind.SETUP:
                 self.setup_seconds += event.seconds
@@ -109,13 +128,21 @@ class OperationState:
             else:
                 self.units_failed += units
 
+    def _count_named(self, event: ExecutionEvent) -> None:
+        if event.good or event.scrap or event.rework:
+            before = self.named.get(event.unit, NOTHING)
+            self.named[event.unit] = before.plus(event.good, event.scrap, event.rework)
+
+
+NOTHING = Made()
+
 
 def voided_keys(events: Iterable[ExecutionEvent]) -> set[str]:
     """Keys of the events that corrections among `events` take back."""
     return {event.voids for event in events if event.type is EventType.CORRECTION}
 
 
-def fold(events: Iterable[ExecutionEvent]) -> dict[str, OperationState]:
+def fold(events: Iterable[ExecutionEvent], order_unit: str = "") -> dict[str, OperationState]:
     """Add up all events of one works order, by operation id. Pure; any order of `events` gives the same.
 
     A correction of a correction takes nothing back: who corrected wrongly states the fact anew.
@@ -126,7 +153,7 @@ def fold(events: Iterable[ExecutionEvent]) -> dict[str, OperationState]:
     for event in events:
         if event.type is EventType.CORRECTION or event.key in void:
             continue
-        states.setdefault(event.operation_id, OperationState(event.operation_id)).add(event)
+        states.setdefault(event.operation_id, OperationState(event.operation_id)).add(event, order_unit)
     return states
 
 

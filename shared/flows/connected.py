@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from shared.domain.units import UnitLinks
     from shared.erp.port import Erp
-    from shared.mapping.message_body import UnitLinks
     from shared.store.engine import Store
 
 REFRESH_SECONDS = 5.0
@@ -60,7 +60,9 @@ class ReferenceData:
         found = self._known.get(connection)
         if found is None:
             centres = self._work_centres.get(connection, frozenset())
-            found = self._known[connection] = References(centres, self._links.get(connection, {}))
+            found = self._known[connection] = References(
+                centres, self._links.get(connection, {}), self._units.get(connection, {})
+            )
         return found
 
     def units(self, connection: str) -> UnitLinks:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from shared.domain.warning import WarningKind
 from shared.flows.connected import REFRESH_SECONDS
 from shared.flows.review import wake
+from shared.flows.units import counted_anew
 from shared.store import links as link_store
-from shared.store import outbox, warnings
+from shared.store import orders, outbox, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,7 @@ class Linker:
 
 
 def _save(tx: Connection, name: str, links: Sequence[ReferenceLink], now: datetime) -> list[str]:
+    """Quantities in a unit count by its links as they are, at once; no total has to be worked out anew."""
     link_store.save_links(tx, links)
     freed: set[str] = set()
     for kind, values in _by_kind(links).items():
@@ -61,7 +63,11 @@ def _save(tx: Connection, name: str, links: Sequence[ReferenceLink], now: dateti
         if kind not in ANSWERS:
             subjects = [*values, *(f"{kind}:{value}" for value in values)]
         warnings.resolve_subjects(tx, name, warned, subjects, "a reference link answers it", now)
-        freed.update(outbox.streams_waiting_for(tx, kind, values, name))
+        waiting = outbox.streams_waiting_for(tx, kind, values, name)
+        freed.update(waiting)
+        if kind == "unit" and waiting:
+            plans = {key: stored.plan for key, stored in orders.load_orders(tx, waiting).items()}
+            counted_anew(tx, name, plans, now)
     return outbox.release_held(tx, sorted(freed), now + EVERYWHERE)
 
 

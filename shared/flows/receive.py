@@ -125,7 +125,8 @@ class Ledger:
     def opened(cls, stored: FloorOrder, plan: StoredOrder | None) -> Ledger:
         """Open the ledger of an order that this transaction holds."""
         planned = tuple(op.operation_id for op in plan.plan.operations) if plan else ()
-        return cls(stored, OrderState(planned, stored.operations, stored.status, stored.started_at))
+        unit = plan.plan.unit if plan else ""
+        return cls(stored, OrderState(planned, stored.operations, stored.status, stored.started_at, unit))
 
     @property
     def changed(self) -> bool:
@@ -271,6 +272,18 @@ def _not_applied(correction: ExecutionEvent) -> Warning_:
     )
 
 
+def recount(
+    tx: Connection, key: str, begun: Mapping[str, tuple[str, str]], order_unit: str, now: datetime
+) -> None:
+    """Work the totals of an order out anew that counts in another unit from now on; nothing else is decided here."""
+    stored = floor.lock(tx, begun)[key]
+    order = OrderState((), stored.operations, stored.status, stored.started_at, order_unit)
+    ledger = Ledger(stored, order)
+    ledger.rewind(event_store.history(tx, [key])[key], ())
+    ledger.order.status, ledger.order.started_at = stored.status, stored.started_at
+    save(tx, {key: ledger}, now)
+
+
 def save(tx: Connection, ledgers: Mapping[str, Ledger], now: datetime) -> list[str]:
     """Write totals, messages and stream rows; return the streams that nobody is going to wake otherwise."""
     for ledger in ledgers.values():
@@ -311,6 +324,7 @@ def _stream_change(key: str, ledger: Ledger) -> floor.StreamChange:
         order.started_at,
         ledger.stored.next_sequence + len(ledger.drafts),
         order.operations,
+        ledger.stored.in_units,
     )
 
 

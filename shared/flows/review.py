@@ -18,6 +18,8 @@ from shared.domain.queue_names import WAKE_QUEUE
 from shared.domain.warning import Warning_, WarningKind, WarningState
 from shared.errors import QueueUnavailable
 from shared.flows.pull import SHOWN_AS, settle_plan
+from shared.flows.receive import recount
+from shared.flows.units import counted_anew
 from shared.queues.envelope import wake_ups
 from shared.store import floor, orders, outbox, warnings
 from shared.store.orders import OrderWrite
@@ -26,11 +28,12 @@ from shared.store.reading_messages import read_message
 from shared.store.reading_warnings import read_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from shared.domain.message_view import MessageLine
+    from shared.domain.works_order import WorksOrder
     from shared.queues.sender import QueueSender
     from shared.store.engine import Store
     from shared.store.orders import StoredOrder
@@ -129,8 +132,23 @@ def _change(
     action = {Verdict.ACCEPT: "accepted", Verdict.KEEP: "kept"}[verdict]
     warnings.resolve_change(tx, order_key, list(SHOWN_AS.values()), by.actor, by.note, now, action)
     begun = floor.begun(tx, [order_key])
-    wanted = verdict is Verdict.ACCEPT and begun
-    return Decided.DONE, settle_plan(tx, begun, {order_key: write.plan}, now) if wanted else ()
+    if verdict is not Verdict.ACCEPT or not begun:
+        return Decided.DONE, ()
+    _settle_unknown(tx, stored, begun, write.plan, now)
+    return Decided.DONE, settle_plan(tx, begun, {order_key: write.plan}, now)
+
+
+def _settle_unknown(
+    tx: Connection, stored: StoredOrder, begun: Mapping[str, tuple[str, str]], plan: WorksOrder, now: datetime
+) -> None:
+    """Close the warnings about operations and units of the order that the new plan has an answer to."""
+    name, in_new_unit = stored.connection, plan.unit != stored.plan.unit
+    subjects = [f"{plan.number}/{operation}" for operation in plan.operation_ids]
+    note = "the plan that was accepted has it"
+    warnings.resolve_subjects(tx, name, WarningKind.UNKNOWN_OPERATION, subjects, note, now)
+    if in_new_unit:
+        recount(tx, stored.key, begun, plan.unit, now)
+    counted_anew(tx, name, {stored.key: plan}, now, in_new_unit=in_new_unit)
 
 
 def _settled(stored: StoredOrder, verdict: Verdict) -> OrderWrite:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shared.domain.identity import message_id
 from shared.domain.message import Message, MessageKind
 from shared.domain.push import Missing, PushContext
+from shared.domain.units import factor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 
     from shared.domain.events import ExecutionEvent
     from shared.domain.message import QueuedMessage
+    from shared.domain.units import UnitLinks
     from shared.domain.works_order import Json, Operation, WorksOrder
-
-type UnitLinks = Mapping[str, tuple[str, Decimal]]  # Tascus unit -> (ERP unit, factor)
 
 
 def missing_for(queued: QueuedMessage, plan: WorksOrder | None, units: UnitLinks) -> Missing | None:
@@ -27,7 +27,7 @@ def missing_for(queued: QueuedMessage, plan: WorksOrder | None, units: UnitLinks
     if queued.operation_id and operation_of(plan, queued.operation_id) is None:
         return Missing("operation", queued.operation_id)
     counted = counted_by(queued)
-    if counted is not None and _factor(counted.unit, plan.unit, units) is None:
+    if counted is not None and factor_of(counted.unit, plan.unit, units) is None:
         return Missing("unit", counted.unit)
     return None
 
@@ -48,14 +48,6 @@ def operation_of(plan: WorksOrder, operation_id: str) -> Operation | None:
 def carries_quantity(event: ExecutionEvent) -> bool:
     """Tell whether the event counts pieces, so that its unit matters."""
     return bool(event.good or event.scrap or event.rework)
-
-
-def _factor(unit: str, order_unit: str, units: UnitLinks) -> Decimal | None:
-    """Return what to multiply a quantity in `unit` by to have it in the order's unit; None = unknown."""
-    if unit in ("", order_unit):
-        return Decimal(1)
-    erp_unit, factor = units.get(unit, ("", None))
-    return factor if erp_unit == order_unit else None
 
 
 def message_of(queued: QueuedMessage, plan: WorksOrder, units: UnitLinks) -> Message:
@@ -88,7 +80,7 @@ def body_of(kind: MessageKind, event: ExecutionEvent, plan: WorksOrder, units: U
     `last_operation` tells whether its quantity is the order's own output: a good piece on an earlier
     operation is not finished yet.
     """
-    factor = _factor(event.unit, plan.unit, units) or Decimal(1)
+    factor = factor_of(event.unit, plan.unit, units) or Decimal(1)
     counts = kind is MessageKind.PRODUCTION_REPORTED
     timed = kind is MessageKind.TIME_RECORDED
     return {

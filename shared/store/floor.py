@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import and_, bindparam, case, select, update
 
 from shared.domain.identity import KEY_LENGTH, operation_key
 from shared.domain.state import OperationState, Status
+from shared.domain.units import Made
+from shared.store import in_units
 from shared.store.batch import Step, ask, later
 from shared.store.bulk import (
     alone,
@@ -23,13 +25,15 @@ from shared.store.bulk import (
     on_keys,
     update_tuples,
 )
-from shared.store.tables import operation_state, stream
+from shared.store.tables import operation_in_unit, operation_state, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Executable, Subquery
+
+    from shared.store.in_units import Place
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class FloorOrder:
     version: str  # new with every write, so that writers may remember what they wrote
     operations: dict[str, OperationState] = field(default_factory=dict)
     stored: set[str] = field(default_factory=set)  # the operations that have a row already
+    in_units: dict[Place, str] = field(default_factory=dict)  # the same of their named units: key of the row
 
 
 def lock(connection: Connection, orders: Mapping[str, tuple[str, str]]) -> dict[str, FloorOrder]:
@@ -96,14 +101,40 @@ def forgotten(held: Mapping[str, FloorOrder]) -> list[str]:
 
 def add_states(held: Mapping[str, FloorOrder], rows: Iterable[Any]) -> None:
     """Give the orders their totals as read."""
-    for order_key, operation_id, *totals in rows:
+    for order_key, state, row_key, unit in states_from(rows):
         order = held[order_key]
-        order.operations[operation_id] = OperationState(operation_id, *totals)
-        order.stored.add(operation_id)
+        order.operations[state.operation_id] = state
+        order.stored.add(state.operation_id)
+        if row_key:
+            order.in_units[state.operation_id, unit] = row_key
+
+
+def load_states(connection: Connection, keys: Iterable[str]) -> dict[str, dict[str, OperationState]]:
+    """Read the totals of the given orders, by order key and operation id."""
+    (rows,) = ask(connection, states_step(connection, keys))
+    found: dict[str, dict[str, OperationState]] = {}
+    for order_key, state, _, _ in states_from(rows):
+        found.setdefault(order_key, {})[state.operation_id] = state
+    return found
+
+
+def states_from(rows: Iterable[Any]) -> Iterator[tuple[str, OperationState, str | None, str]]:
+    """Yield order key and total off the rows of `states_step`, with row key and name of a unit if there is one.
+
+    An operation with several units comes several times, the same object every time.
+    """
+    seen: dict[tuple[str, str], OperationState] = {}
+    for order_key, operation_id, *totals, row_key, unit, good, scrap, rework in rows:
+        state = seen.get((order_key, operation_id))
+        if state is None:
+            state = seen[order_key, operation_id] = OperationState(operation_id, *totals)
+        if row_key:
+            state.named[unit] = Made(good, scrap, rework)
+        yield order_key, state, row_key, unit
 
 
 REMEMBERED = 10_000  # orders; some 20 MB
-_recent: dict[tuple[str, str], dict[str, OperationState]] = {}
+_recent: dict[tuple[str, str], tuple[dict[str, OperationState], dict[Place, str]]] = {}
 
 
 def _recall(order: FloorOrder) -> bool:
@@ -111,17 +142,18 @@ def _recall(order: FloorOrder) -> bool:
 
     What a rolled-back transaction has changed cannot come back: it is remembered under a version no row has.
     """
-    operations = _recent.pop((order.order_key, order.version), None)
-    if operations is None:
+    recalled = _recent.pop((order.order_key, order.version), None)
+    if recalled is None:
         return False
-    order.operations, order.stored = operations, set(operations)
+    order.operations, order.in_units = recalled
+    order.stored = set(order.operations)
     return True
 
 
 def _remember(change: StreamChange, version: str) -> None:
     if len(_recent) >= REMEMBERED:
         _recent.clear()
-    _recent[change.order_key, version] = change.operations
+    _recent[change.order_key, version] = change.operations, change.in_units
 
 
 @on_keys
@@ -183,8 +215,12 @@ def _order_from(row: Any) -> FloorOrder:  # noqa: ANN401 - a SQLAlchemy row
 
 @on_keys
 def _states(wanted: Subquery) -> Executable:
-    columns = select(*(operation_state.c[name] for name in ("order_key", *STATE_COLUMNS)))
-    return columns.join(wanted, operation_state.c.order_key == wanted.c.value)
+    table, beside = operation_state, operation_in_unit
+    same = and_(beside.c.order_key == table.c.order_key, beside.c.operation_key == table.c.operation_key)
+    totals = (table.c[name] for name in ("order_key", *STATE_COLUMNS))
+    named = (beside.c[name].label(f"named_{name}") for name in in_units.TOTALS)
+    mine = table.join(wanted, table.c.order_key == wanted.c.value)
+    return select(*totals, *named).select_from(mine.outerjoin(beside, same))
 
 
 def save_states(
@@ -193,8 +229,13 @@ def save_states(
     """Write the totals of the (order key, state) pairs; which rows exist is known from `lock`."""
     inserts: list[tuple[Any, ...]] = []
     updates: list[tuple[Any, ...]] = []
+    in_named: list[in_units.Change] = []
     for order, state in changed:
-        (updates if state.operation_id in stored[order].stored else inserts).append(_row_of(order, state))
+        held = stored[order]
+        (updates if state.operation_id in held.stored else inserts).append(_row_of(order, state))
+        if state.named or held.in_units:
+            in_named.append(in_units.Change(order, state.operation_id, state.named, held.in_units))
+    in_units.save(connection, in_named)
     insert_tuples(connection, operation_state, STATE_ROW, inserts)
     update_tuples(connection, operation_state, ("order_key", "operation_key"), STATE_ROW, updates)
 
@@ -284,6 +325,7 @@ class StreamChange:
     started_at: datetime | None
     next_sequence: int
     operations: dict[str, OperationState]
+    in_units: dict[Place, str]
 
 
 def save_streams(connection: Connection, changes: Sequence[StreamChange]) -> None:

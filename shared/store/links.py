@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from shared.domain.message import MessageState
 from shared.domain.reference_link import ReferenceLink
 from shared.store.bulk import insert_rows, keys_of, update_rows
-from shared.store.tables import reference_link
+from shared.store.tables import outbound_message, reference_link, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from decimal import Decimal
 
     from sqlalchemy import Connection
 
@@ -22,6 +24,17 @@ def load_links(connection: Connection) -> list[ReferenceLink]:
         reference_link.c[name] for name in ("connection", "kind", "tascus_value", "erp_value", "factor")
     ]
     return [ReferenceLink(*row) for row in connection.execute(select(*columns))]
+
+
+def unit_links(connection: Connection) -> dict[str, dict[str, tuple[str, Decimal]]]:
+    """Read all unit links, by connection and Tascus unit: ERP unit and factor."""
+    table = reference_link
+    columns = select(table.c.connection, table.c.tascus_value, table.c.erp_value, table.c.factor)
+    mine = columns.where(table.c.kind == "unit", table.c.factor.is_not(None))
+    found: dict[str, dict[str, tuple[str, Decimal]]] = {}
+    for row in connection.execute(mine):
+        found.setdefault(row.connection, {})[row.tascus_value] = (row.erp_value, row.factor)
+    return found
 
 
 def save_links(connection: Connection, links: Sequence[ReferenceLink]) -> None:
@@ -48,3 +61,24 @@ def _row(link: ReferenceLink) -> dict[str, object]:
         "erp_value": link.erp_value,
         "factor": link.factor,
     }
+
+
+def units_waited_for(
+    connection: Connection, name: str, units: Collection[str], but_for: Collection[str]
+) -> set[str]:
+    """Return those of the units that messages of connection `name` are held for, but for those of some orders."""
+    table, wanted = (
+        outbound_message,
+        keys_of(connection, sorted(units), outbound_message.c.waits_for_value.type),
+    )
+    mine = keys_of(connection, sorted(but_for))
+    waiting = (
+        select(table.c.waits_for_value)
+        .join(stream, stream.c.stream_key == table.c.stream_key)
+        .join(wanted, table.c.waits_for_value == wanted.c.value)
+        .where(
+            table.c.state == MessageState.HELD, table.c.waits_for_kind == "unit", stream.c.connection == name
+        )
+        .where(table.c.stream_key.not_in(select(mine.c.value)))
+    )
+    return set(connection.scalars(waiting))

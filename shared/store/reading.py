@@ -11,18 +11,28 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Select, Subquery, func, null, select, union_all
 
 from shared.domain.message import MessageState
-from shared.domain.order_view import OperationLine, OrderDetail, OrderFilter, OrderLine, StreamLine
+from shared.domain.order_view import (
+    OperationLine,
+    OrderDetail,
+    OrderFilter,
+    OrderLine,
+    StreamLine,
+    UnlinkedQuantity,
+)
 from shared.domain.page import Page
-from shared.domain.state import Status
+from shared.domain.state import OperationState, Status
+from shared.domain.units import Made, UnitLinks
 from shared.domain.warning import WarningState
 from shared.domain.warning_view import WarningFilter
 from shared.domain.works_order import Operation
 from shared.store.batch import ask
 from shared.store.bulk import on_keys
+from shared.store.floor import states_from, states_step
+from shared.store.links import unit_links
 from shared.store.orders import StoredOrder, load_orders
 from shared.store.paging import after, paged
 from shared.store.reading_warnings import list_warnings
-from shared.store.tables import operation_state, outbound_message, stream, works_order
+from shared.store.tables import outbound_message, stream, works_order
 
 ZERO = Decimal(0)
 MOST_WARNINGS = 100
@@ -95,33 +105,49 @@ def _streams(wanted: Subquery) -> Executable:
     return select(stream).join(wanted, stream.c.stream_key == wanted.c.value)
 
 
-@on_keys
-def _states(wanted: Subquery) -> Executable:
-    return select(operation_state).join(wanted, operation_state.c.order_key == wanted.c.value)
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
     """Everything read of some orders, by order key."""
 
     plans: Mapping[str, StoredOrder]
     streams: dict[str, Any]
-    states: Mapping[str, Mapping[str, Any]]
+    states: Mapping[str, Mapping[str, OperationState]]
+    units: Mapping[str, UnitLinks]  # by connection
 
     @classmethod
     def read(cls, tx: Connection, keys: Sequence[str]) -> "_Known":
-        streams, states = ask(tx, _streams.step(tx, keys), _states.step(tx, keys))
-        by_order: dict[str, dict[str, Any]] = {}
-        for row in states:
-            by_order.setdefault(row.order_key, {})[row.operation_id] = row
-        return cls(load_orders(tx, keys), {row.stream_key: row for row in streams}, by_order)
+        streams, states = ask(tx, _streams.step(tx, keys), states_step(tx, keys))
+        by_order: dict[str, dict[str, OperationState]] = {}
+        in_units = False
+        for order_key, state, row_key, _ in states_from(states):
+            by_order.setdefault(order_key, {})[state.operation_id] = state
+            in_units = in_units or row_key is not None
+        units = unit_links(tx) if in_units else {}
+        return cls(load_orders(tx, keys), {row.stream_key: row for row in streams}, by_order, units)
 
     def line(self, key: str) -> OrderLine:
         stored = self.plans.get(key)
         if stored is not None:
             return self._planned_line(key, stored, self.streams.get(key))
         row = self.streams[key]
-        return OrderLine(row.order_number, row.connection, Status(row.status), row.started_at)
+        return OrderLine(
+            row.order_number,
+            row.connection,
+            Status(row.status),
+            row.started_at,
+            unlinked_units=self._unlinked_units(key),
+        )
+
+    def _made(self, key: str, operation_id: str) -> tuple[Made, Mapping[str, Made]]:
+        """Return what the operation made in the order's unit, and what is left out of that."""
+        state, stored = self.states.get(key, {}).get(operation_id), self.plans.get(key)
+        if state is None:
+            return Made(), {}
+        units = self.units.get(stored.connection, {}) if stored else {}
+        return state.made(stored.plan.unit if stored else None, units)
+
+    def _unlinked_units(self, key: str) -> list[str]:
+        return sorted({unit for op in self.states.get(key, ()) for unit in self._made(key, op)[1]})
 
     def _planned_line(self, key: str, stored: StoredOrder, row: Any | None) -> OrderLine:  # noqa: ANN401 - a row
         plan = stored.plan
@@ -141,21 +167,22 @@ class _Known:
             good=good,
             scrap=scrap,
             proposed=proposed_changes(stored),
+            unlinked_units=self._unlinked_units(key),
         )
 
     def _output(self, key: str, routing: Sequence[Operation]) -> tuple[Decimal, Decimal]:
         """Add up what the last operation made, and what was reported of the order as a whole."""
         last = {routing[-1].operation_id} if routing else set()
-        counted = [row for op, row in self.states.get(key, {}).items() if op in last | {""}]
-        return sum((row.good for row in counted), ZERO), sum((row.scrap for row in counted), ZERO)
+        counted = [self._made(key, op)[0] for op in last | {""}]
+        return sum((made.good for made in counted), ZERO), sum((made.scrap for made in counted), ZERO)
 
     def operations(self, key: str) -> list[OperationLine]:
         stored, states = self.plans.get(key), self.states.get(key, {})
         routing = stored.plan.operations if stored else ()
         planned = {op.operation_id for op in routing}
-        lines = [_operation_line(op.operation_id, op, states.get(op.operation_id)) for op in routing]
-        extra = sorted(op for op in states if op not in planned)
-        return lines + [_operation_line(op, None, states[op]) for op in extra]
+        shown: list[tuple[str, Operation | None]] = [(op.operation_id, op) for op in routing]
+        shown += [(op, None) for op in sorted(states) if op not in planned]
+        return [_operation_line(op, step, states.get(op), *self._made(key, op)) for op, step in shown]
 
 
 def proposed_changes(stored: StoredOrder) -> dict[str, Any] | None:
@@ -163,8 +190,14 @@ def proposed_changes(stored: StoredOrder) -> dict[str, Any] | None:
     return None if stored.proposed is None else dict(stored.proposed["changes"])
 
 
-def _operation_line(operation_id: str, op: Operation | None, state: Any) -> OperationLine:  # noqa: ANN401 - a row
-    status = Status(state.status) if state else Status.NOT_STARTED
+def _operation_line(
+    operation_id: str,
+    op: Operation | None,
+    state: OperationState | None,
+    made: Made,
+    left_out: Mapping[str, Made],
+) -> OperationLine:
+    state = state or OperationState(operation_id)
     return OperationLine(
         operation_id=operation_id,
         planned=op is not None,
@@ -173,16 +206,17 @@ def _operation_line(operation_id: str, op: Operation | None, state: Any) -> Oper
         work_centre=op.work_centre if op else None,
         standard_setup_seconds=op.setup_seconds if op else None,
         standard_run_seconds=op.run_seconds if op else None,
-        status=status,
-        good=state.good if state else ZERO,
-        scrap=state.scrap if state else ZERO,
-        rework=state.rework if state else ZERO,
-        setup_seconds=state.setup_seconds if state else ZERO,
-        run_seconds=state.run_seconds if state else ZERO,
-        units_passed=state.units_passed if state else 0,
-        units_failed=state.units_failed if state else 0,
-        started_at=state.started_at if state else None,
-        completed_at=state.last_at if status is Status.COMPLETED else None,
+        status=state.status,
+        good=made.good,
+        scrap=made.scrap,
+        rework=made.rework,
+        setup_seconds=state.setup_seconds,
+        run_seconds=state.run_seconds,
+        units_passed=state.units_passed,
+        units_failed=state.units_failed,
+        started_at=state.started_at,
+        completed_at=state.completed_at,
+        unlinked=[UnlinkedQuantity(unit, *quantities) for unit, quantities in sorted(left_out.items())],
     )
 
 

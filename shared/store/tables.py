@@ -155,6 +155,22 @@ operation_state = Table(
     sqlite_with_rowid=False,
 )
 
+# Of an operation, what was reported in other units than the order's, unconverted: what it is in the order's depends on
+# the plan and the unit links of the moment. Usually there is none.
+operation_in_unit = Table(
+    "operation_in_unit",
+    metadata,
+    Column("order_key", key(), primary_key=True),
+    Column("row_key", key(), primary_key=True),
+    Column("operation_key", key(), nullable=False),
+    Column("operation_id", ident(), nullable=False),
+    Column("unit", ident(50), nullable=False),
+    Column("good", Quantity, nullable=False),
+    Column("scrap", Quantity, nullable=False),
+    Column("rework", Quantity, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # One row per works order the floor has spoken of, whether the ERP has told us of it yet or not. Writers of one
 # order take turns on this row; so its sequence has no gaps and its state no lost updates.
 stream = Table(

@@ -139,6 +139,14 @@ def resolve_subjects(
     resolve(connection, about & (warning.c.kind == kind) & (warning.c.connection == name), SYSTEM, note, now)
 
 
+def resolve_unknown_connections(connection: Connection, names: Sequence[str], now: datetime) -> None:
+    """Close what was raised because none of `names` was configured: they are now."""
+    table, wanted = warning, keys_of(connection, names, warning.c.connection.type)
+    mine = select(wanted.c.value).where(wanted.c.value == table.c.connection).exists()  # exactly, unlike IN
+    about = mine & (table.c.kind == WarningKind.UNKNOWN_CONNECTION)
+    resolve(connection, about, SYSTEM, "the connection is configured", now)
+
+
 def audit(
     connection: Connection, keys: Sequence[str], actor: str, action: str, note: str, now: datetime
 ) -> None:

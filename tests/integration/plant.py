@@ -22,14 +22,14 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from devhost.process import HostProcess
 from shared.domain.identity import message_id, order_key
+from shared.store.reading import ZERO, read_order
 from shared.store.tables import (
     connection_state,
     execution_event,
-    operation_state,
     outbound_message,
     stream,
     warning,
@@ -147,6 +147,7 @@ def impatient(here: App, seconds: float = 0.05) -> App:
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
+    here.store.absence.rest_seconds = 0
     sql_event.listen(here.store.engine, "connect", configure)
     here.store.engine.dispose()
     return here
@@ -208,13 +209,10 @@ def told(here: App, order: str) -> list[str]:
 
 
 def floor_totals(here: App, order: str) -> dict[str, Decimal]:
-    """Good, scrap and rework over all operations, and seconds, as the floor has them."""
-    names = ("good", "scrap", "rework", "run_seconds", "setup_seconds")
-    statement = select(*(func.sum(operation_state.c[name]) for name in names)).where(
-        operation_state.c.order_key == order_key("main", order)
-    )
-    good, scrap, rework, run, setup = here.store.read_now(lambda tx: tx.execute(statement).one())
-    return {"good": good, "scrap": scrap, "rework": rework, "seconds": run + setup}
+    """Good, scrap and rework over all operations, and seconds, as the floor has them: in the order's unit."""
+    found = here.store.read_now(lambda tx: read_order(tx, order_key("main", order)).operations)
+    totals = {name: sum((getattr(op, name) for op in found), ZERO) for name in ("good", "scrap", "rework")}
+    return totals | {"seconds": sum((op.run_seconds + op.setup_seconds for op in found), ZERO)}
 
 
 def recorded_ids(here: App) -> list[str]:

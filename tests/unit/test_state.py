@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.events import Outcome, TimeKind
 from shared.domain.state import OperationState, Status, fold, order_status, voided_keys
+from shared.domain.units import Made
 from tests.unit.floor_words import (
     COMPLETED,
     PAUSED,
@@ -23,6 +24,7 @@ from tests.unit.floor_words import (
     unit,
 )
 
+UNITS = {"box": ("pcs", Decimal("2.5"))}
 POOL = [
     event("start", STARTED, 0),
     event("start again", STARTED, 2),
@@ -36,6 +38,11 @@ POOL = [
     timed("run", 1),
     timed("set up", 0, "754.5", time_kind=TimeKind.SETUP),
     made("elsewhere", 1, operation="20"),
+    made("boxes", 1, "2", scrap=Decimal("0.5"), unit="box"),
+    made("more boxes", 2, "0.000001", rework=Decimal(3), unit="box"),
+    made("pieces", 2, "7", unit="pcs"),
+    made("nothing in kg", 3, "0", unit="kg"),
+    correction("no boxes", "boxes"),
     event("all done", COMPLETED, 9, ""),
     correction("no start", "start"),
     correction("no pause", "pause", minutes=0),
@@ -105,6 +112,36 @@ def test_quantities_seconds_and_units_are_plain_sums():
     assert (state.setup_seconds, state.run_seconds) == (Decimal(60), Decimal(13))
     assert (state.units_passed, state.units_failed) == (1, 1)
     assert (state.started_at, state.completed_at) == (at(1), None)
+
+
+def test_quantities_are_summed_by_the_unit_they_are_in():
+    state = state_of(
+        made("a", 1, "1"),
+        made("b", 2, "2", unit="box", scrap=Decimal(1)),
+        made("c", 3, "0.5", unit="box", rework=Decimal(4)),
+        made("d", 4, "3", unit="kg"),
+        made("e", 5, "0", unit="bag", outcome=Outcome.PASS),
+    )
+    assert (state.good, state.scrap, state.rework, state.units_passed) == (1, 0, 0, 1)
+    assert state.named == {"box": Made(Decimal("2.5"), Decimal(1), Decimal(4)), "kg": Made(Decimal(3))}
+
+
+def test_a_correction_takes_back_what_was_counted_in_its_unit():
+    events = [made("a", 1, "2", unit="box"), made("b", 2, "3", unit="box"), correction("c", "a")]
+    assert state_of(*events).named == {"box": Made(Decimal(3))}
+    assert state_of(*events, correction("d", "b")) == OperationState("10")
+
+
+@given(st.lists(st.sampled_from(POOL), max_size=20), st.randoms(use_true_random=False))
+def test_in_the_unit_of_the_order_the_order_of_events_does_not_matter_either(events, random):
+    shuffled = random.sample(events, k=len(events))
+    for unit_of_order in ("pcs", "box", None):
+        sums = [
+            {name: state.made(unit_of_order, UNITS) for name, state in fold(each, known).items()}
+            for each in (events, shuffled)
+            for known in ("", unit_of_order or "")  # when the plan came, before the events or after them
+        ]
+        assert all(each == sums[0] for each in sums)
 
 
 def test_a_report_of_many_serials_counts_each_as_a_unit():

@@ -24,13 +24,13 @@ def run() -> None:
         schema = None if engine.dialect.name == "sqlite" else SCHEMA
         if schema is not None:
             take_time(connection)
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            version_table_schema=schema,
-            transaction_per_migration=False,
-        )
-        with context.begin_transaction():
+        # begun here, not by Alembic: on SQLite it would commit after every migration, and another instance slip in
+        with connection.begin():
+            context.configure(
+                connection=connection,
+                target_metadata=metadata,
+                version_table_schema=schema,
+            )
             if schema is not None:
                 make_schema(connection)
             context.run_migrations()

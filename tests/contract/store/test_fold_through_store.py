@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count, pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -46,6 +47,12 @@ def facts(draw, name, names):
     if kind in (EventType.PRODUCTION_REPORTED, EventType.UNIT_COMPLETED):
         outcome = draw(st.sampled_from([None, *Outcome]))
         good, scrap, rework = draw(COUNTS), draw(COUNTS), draw(COUNTS)
+        unit = (
+            draw(st.sampled_from(["", "", "box", "kg ", "pcs"]))
+            if kind is EventType.PRODUCTION_REPORTED
+            else ""
+        )
+        stated = stated._replace(unit=unit)
         serials = draw(st.sampled_from([(), ("S1",), ("S1", "S2")]))
         stated = stated._replace(good=good, scrap=scrap, rework=rework, outcome=outcome, serials=serials)
     if kind in (EventType.TIME_RECORDED, EventType.UNIT_COMPLETED):
@@ -143,14 +150,28 @@ def told(messages):
     return {row.operation_id: SAYS[row.kind] for row in messages if row.kind in SAYS}
 
 
-def counted(messages, events):
-    """Good pieces by operation that the ERP will have been told of."""
-    quantity = {stated.key: stated.good for stated in events}
-    sums: dict[str, Decimal] = {}
+def unit_of(planned):
+    """The unit of an order that has a plan."""
+    return plan(*planned).unit if planned else ""
+
+
+def counted(messages, events, order_unit):
+    """Good pieces by operation and unit that the ERP will have been told of."""
+    reported = {stated.key: stated for stated in events}
+    sums: dict[tuple[str, str], Decimal] = {}
     for row in messages:
         if row.kind == MessageKind.PRODUCTION_REPORTED:
-            sums[row.operation_id] = sums.get(row.operation_id, Decimal(0)) + quantity[row.event_key]
-    return {operation: good for operation, good in sums.items() if good}
+            stated = reported[row.event_key]
+            place = row.operation_id, "" if stated.unit == order_unit else stated.unit
+            sums[place] = sums.get(place, Decimal(0)) + stated.good
+    return {place: good for place, good in sums.items() if good}
+
+
+def made_by(states):
+    """The same by the floor's own totals."""
+    sums = {(name, ""): state.good for name, state in states.items()}
+    sums |= {(name, unit): made.good for name, state in states.items() for unit, made in state.named.items()}
+    return {place: good for place, good in sums.items() if good}
 
 
 slow = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -159,13 +180,18 @@ slow = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCh
 ROUTINGS = st.sampled_from([(), ("10",), ("10", "20")])
 
 
+@pytest.mark.parametrize("remembered", [True, False])
 @slow
 @given(arriving=arrivals(), planned=ROUTINGS)
-def test_the_stored_state_is_the_fold_of_all_events(store, arriving, planned):
-    for (key, number), events in play(store, arriving, planned).items():
+def test_the_stored_state_is_the_fold_of_all_events(store, remembered, arriving, planned):
+    """Whether the totals are in the mind of this process, or another one wrote them last."""
+    after_each = nothing_sent if remembered else (lambda _key: floor._recent.clear())
+    for (key, number), events in play(store, arriving, planned, after_each).items():
+        if not remembered:
+            floor._recent.clear()
         totals, status, started_at = stored(store, key, number)
         whole = refold(OrderState(tuple(planned)), events)
-        assert totals == fold(events)
+        assert totals == fold(events, unit_of(planned))
         assert (status, started_at) == (whole.status, whole.started_at)
 
 
@@ -200,10 +226,10 @@ def send_up_to(store, key, sequence):
 
 def check_told(store, key, recorded, planned, *, sent=False):
     messages = live_messages(store, key)
-    states = fold(recorded)
+    states = fold(recorded, unit_of(planned))
     expected = {name: state.status for name, state in states.items() if name}
     assert told(messages) == expected
-    assert counted(messages, recorded) == {name: s.good for name, s in states.items() if s.good}
+    assert counted(messages, recorded, unit_of(planned)) == made_by(states)
     whole = refold(OrderState(tuple(planned)), recorded)
     kinds = [row.kind for row in messages]
     assert kinds.count(MessageKind.ORDER_STARTED) == (1 if whole.started_at else 0)

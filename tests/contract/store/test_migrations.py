@@ -13,12 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, event, text
 from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from shared.errors import StoreUnavailable
 from shared.store.engine import Store, make_engine
+from shared.store.limits import Limits
 from shared.store.schema import MIGRATIONS, NEWEST, current, upgrade
 from shared.store.tables import metadata
 
@@ -72,6 +73,16 @@ def test_migrating_again_changes_nothing(migrated):
     assert ddl_of(migrated) == before
 
 
+def test_all_migrations_are_one_transaction(tmp_path):
+    """Or an instance that starts at the same time would begin with the second one while we are about to."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'at_once.sqlite'}")
+    commits = []
+    event.listen(engine, "commit", commits.append)
+    upgrade(engine)
+    engine.dispose()
+    assert len(commits) == 1
+
+
 def test_everything_can_be_dropped(migrated):
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -112,7 +123,8 @@ def test_two_processes_that_start_at_once_both_find_a_ready_database(tmp_path):
 
 def test_a_database_that_cannot_be_prepared_is_away_until_it_can_be(tmp_path):
     path = tmp_path / "not yet" / "tascus.sqlite"
-    store = Store(f"sqlite:///{path}", prepare=lambda store: upgrade(store.engine))
+    at_once = Limits(rest_seconds=0)
+    store = Store(f"sqlite:///{path}", prepare=lambda store: upgrade(store.engine), limits=at_once)
     with pytest.raises(StoreUnavailable):
         store.read_now(lambda tx: tx.execute(text("SELECT * FROM stream")).all())
     path.parent.mkdir()

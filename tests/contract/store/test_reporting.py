@@ -10,8 +10,9 @@ import pytest
 
 from shared.domain.events import Outcome, TimeKind
 from shared.domain.message import MessageState
+from shared.domain.reference_link import ReferenceLink
 from shared.domain.warning import Warning_, WarningKind
-from shared.store import connections, warnings
+from shared.store import connections, links, warnings
 from tests.contract.store.streams import KEY, NOW, insert_plan, note, outcome, record, release, take
 from tests.unit.floor_words import STARTED, correction, event, made, timed, unit
 
@@ -32,6 +33,7 @@ COLUMNS = {
     "last_seen_at",
     "completeness": "connection order_number order_key events messages messages_delivered messages_pending "
     "messages_held messages_parked messages_voided messages_exempt",
+    "unlinked_quantity": "connection order_number order_key operation_id unit order_unit good scrap rework",
 }
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "reporting.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^## (\w+)\n.*?```sql\n(.*?)```", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -98,6 +100,7 @@ def test_every_column_is_documented(view):
 
 @pytest.mark.parametrize(("view", "example"), EXAMPLES)
 def test_every_example_answers(told, view, example):
+    record(told, made("in bags", 9, "3", order="WO-9", unit="bag"))
     assert rows(told, example)
 
 
@@ -115,6 +118,69 @@ def test_operations_show_actual_against_standard(told):
     assert first["actual_run_seconds"] == 110
     assert float(first["actual_run_seconds_per_unit"]) == pytest.approx(110 / float(units), rel=1e-4)
     assert one(found, operation_id="99")["standard_setup_seconds"] is None
+
+
+UNITS = [
+    ReferenceLink("acme", "unit", "box", "pcs", Decimal(12)),
+    ReferenceLink("acme", "unit", "half", "pcs", Decimal("0.5")),
+    ReferenceLink("acme", "unit", "sack", "kg", Decimal(25)),  # not what this order is in
+    ReferenceLink("other", "unit", "bag", "pcs", Decimal(7)),  # not for this connection
+]
+
+
+@pytest.fixture
+def in_units(store):
+    """An order of 20 pieces, reported in all sorts of units on its last operation, and some on the first."""
+    insert_plan(store, "10", "20", order="WO-5")
+    reports = [("", "1"), ("pcs", "2"), ("box", "3"), ("half", "5"), ("sack", "6"), ("bag", "7")]
+    record(
+        store,
+        made("first", 0, "4", order="WO-5", unit="box", scrap=Decimal(1), rework=Decimal("0.5")),
+        timed("t", 1, seconds=Decimal(120), order="WO-5"),
+        *[made(f"r{unit}", 2, good, "20", order="WO-5", unit=unit) for unit, good in reports],
+        made("gone", 3, "50", "20", order="WO-5", unit="box"),
+        correction("c", "gone", 4, "20", order="WO-5"),
+        made("strange", 5, "2", "99", order="WO-5", unit="box"),
+        made("whole", 5, "1", "", order="WO-5", unit="box"),
+    )
+    store.write_now(lambda tx: links.save_links(tx, UNITS))
+    return store
+
+
+def test_quantities_are_in_the_unit_of_the_order(in_units):
+    row = one(rows(in_units, "SELECT * FROM report.works_order_progress"), order_number="WO-5")
+    assert (row["good"], row["scrap"], row["rework"]) == (1 + 2 + 36 + Decimal("2.5") + 12, 12, 6)
+    found = {
+        row["operation_id"]: (row["good"], row["scrap"], row["rework"], row["actual_run_seconds_per_unit"])
+        for row in rows(in_units, "SELECT * FROM report.operation_actual")
+    }
+    assert found["10"][:3] == (48, 12, 6)
+    assert float(found["10"][3]) == pytest.approx(2)
+    assert found["20"] == (Decimal("41.5"), 0, 0, 0)
+    assert found["99"][0] == 24
+    assert found[""][0] == 12
+
+
+def test_what_cannot_be_converted_is_shown_apart(in_units):
+    found = rows(in_units, "SELECT * FROM report.unlinked_quantity")
+    assert {(row["unit"], row["operation_id"], row["order_unit"], row["good"]) for row in found} == {
+        ("sack", "20", "pcs", 6),
+        ("bag", "20", "pcs", 7),
+    }
+
+
+def test_an_order_without_a_plan_has_no_unit_yet(store):
+    record(store, made("other", 9, "3", order="WO-9", unit="bag"), made("plain", 9, "4", order="WO-9"))
+    row = one(rows(store, "SELECT * FROM report.unlinked_quantity"))
+    assert (row["order_number"], row["unit"], row["order_unit"], row["good"]) == ("WO-9", "bag", None, 3)
+    assert one(rows(store, "SELECT * FROM report.operation_actual"))["good"] == 4
+
+
+def test_a_changed_factor_holds_for_all_that_was_ever_reported(in_units):
+    other = ReferenceLink("acme", "unit", "box", "pcs", Decimal(10))
+    in_units.write_now(lambda tx: links.save_links(tx, [other]))
+    row = one(rows(in_units, "SELECT * FROM report.works_order_progress"), order_number="WO-5")
+    assert (row["good"], row["scrap"], row["rework"]) == (1 + 2 + 30 + Decimal("2.5") + 10, 10, 5)
 
 
 def test_what_was_taken_back_is_nowhere(told):

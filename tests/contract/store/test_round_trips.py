@@ -12,7 +12,7 @@ from shared.domain.message import MessageState
 from shared.domain.pull_report import PullReport
 from shared.erp.port import PulledPage
 from shared.flows import pull
-from shared.store import lanes, leases, orders, outcomes
+from shared.store import floor, lanes, leases, orders, outcomes
 from shared.store.outcomes import Attempt, Entry
 from tests.contract.store.round_trips import counted
 from tests.contract.store.streams import KEY, LATER, NOW, insert_plan, known, outcome, record, release, take
@@ -50,6 +50,32 @@ def test_a_hundred_events_of_known_orders(store):
     with counted(store) as journeys:
         record(store, *batch)
     assert shown("100 events", journeys).count <= 8, journeys.sent
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_hundred_events_in_units_of_their_own(store, remembered):
+    """First in one unit, then in another beside it: rows are added and changed."""
+    for number in range(10):
+        insert_plan(store, "10", "20", order=f"WO-{number}")
+    for unit in ("box", "crate"):
+        if not remembered:
+            floor._recent.clear()
+        batch = [
+            made(f"{unit}{number}", number % 10, order=f"WO-{number % 10}", unit=("box", unit)[number % 2])
+            for number in range(100)
+        ]
+        with counted(store) as journeys:
+            record(store, *batch)
+        assert shown(f"100 events in {unit}", journeys).count <= 8, journeys.sent
+
+
+def test_a_hundred_events_without_a_unit_are_the_same_statements_as_ever(store):
+    """Nothing is asked or written about units while no event names one."""
+    insert_plan(store, "10", "20")
+    record(store, *shift(1))
+    with counted(store) as journeys:
+        record(store, *[made(f"e{number}", number, order="WO-1") for number in range(100)])
+    assert not [statement for statement in journeys.sent if "operation_in_unit" in statement]
 
 
 def test_a_hundred_events_each_of_an_order_nobody_knows(store):

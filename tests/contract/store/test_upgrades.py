@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from alembic import command
 from sqlalchemy import select
 
+from shared.domain.units import Made
 from shared.domain.warning import Warning_, WarningKind
-from shared.store import connections, schema, warnings
+from shared.store import connections, floor, warnings
 from shared.store.schema import NEWEST, current, downgrade, upgrade
-from shared.store.tables import metadata
+from shared.store.tables import metadata, operation_state
 from tests.contract.store.conftest import drop_everything
 from tests.contract.store.streams import KEY, NOW, insert_plan, note, outcome, record, release, take
-from tests.unit.floor_words import made
+from tests.unit.floor_words import correction, made
 
 ROOT = Path(__file__).parents[3]
 FIRST = "0001"
@@ -42,31 +43,57 @@ def newest_again(store):
     upgrade(store.engine)
 
 
-def test_an_upgrade_from_the_first_release_keeps_every_row(newest_again):
+@pytest.fixture
+def filled(newest_again):
+    """A store with rows in it, of reports in units of their own as well."""
     store = newest_again
-    downgrade(store.engine, FIRST)
-    assert current(store.engine) == FIRST
     insert_plan(store, "10", "20")
     store.write_now(lambda tx: connections.ensure(tx, ["acme"]))
     record(store, made("a", 0, "1.5", serials=("SN-1", "SN-2"), batch="B"), made("b", 1))
+    record(store, made("own", 2, "1", unit="pcs"), made("not planned", 2, "2", order="WO-2", unit="pcs"))
+    record(store, made("c", 2, "3", unit="box"), made("d", 3, "4", unit="box ", rework=Decimal(1)))
+    record(
+        store, made("e", 4, "5", "20", unit="box"), made("gone", 5, "9", unit="box"), correction("f", "gone")
+    )
     note(store, take(store)[KEY], outcome(1), release=release(2))
     raised = Warning_("acme", WarningKind.UNKNOWN_UNIT, "A ", "d", KEY, "WO-1", {"nested": [1, None, 'é"\\']})
     store.write_now(lambda tx: warnings.raise_warnings(tx, [raised], NOW))
-    before = everything(store)
-    upgrade(store.engine)
-    assert current(store.engine) == NEWEST
-    assert everything(store) == before
+    return store
+
+
+def totals(store):
+    """The floor's totals, read as another process would."""
+    floor._recent.clear()
+    return store.read_now(lambda tx: floor.load_states(tx, [KEY]))[KEY]
+
+
+def test_an_upgrade_from_the_first_release_keeps_every_row(filled):
+    before, sums = everything(filled), totals(filled)
+    downgrade(filled.engine, FIRST)
+    assert current(filled.engine) == FIRST
+    upgrade(filled.engine)
+    assert current(filled.engine) == NEWEST
+    after = everything(filled)
+    for changed in ("operation_in_unit", "stream"):  # keys of rows; versions
+        assert len(after.pop(changed)) == len(before.pop(changed)) > 0
+    assert after == before
+    assert totals(filled) == sums
     assert sum(map(len, before.values())) > 10
 
 
-def test_the_newest_revision_can_be_taken_back_and_done_again(newest_again):
-    store = newest_again
-    record(store, made("a", 0))
-    before = everything(store)
-    downgrade(store.engine, FIRST)
-    assert everything(store) == before
-    command.upgrade(schema._config(engine=store.engine), "head")
-    assert everything(store) == before
+def test_totals_that_were_moved_go_on_to_grow(filled):
+    """The rows the migration made are the ones that later events add to, and corrections empty."""
+    downgrade(filled.engine, FIRST)
+    old = select(operation_state.c.good).where(
+        operation_state.c.order_key == KEY, operation_state.c.operation_id == "10"
+    )
+    before = filled.read_now(lambda tx: tx.scalar(old))
+    assert before == Decimal("10.5")  # as it was counted: whatever the unit
+    upgrade(filled.engine)
+    record(filled, made("g", 6, "1", unit="box"), correction("h", "d"))
+    assert totals(filled)["10"].good == Decimal("3.5")
+    assert totals(filled)["10"].named == {"box": Made(Decimal(4))}
+    assert totals(filled)["20"].named == {"box": Made(Decimal(5))}
 
 
 START = (
