@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import IntegrityError
 
 from shared.errors import StoreUnavailable
+from shared.store.absence import Absence
 from shared.store.faults import REPEATABLE, Fault, fault_of, wait_before_repeat
 from shared.store.limits import BUSY_SECONDS, Limits
 from shared.store.tables import SCHEMA
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Connection
+
+
+NOT_THERE = frozenset({Fault.AWAY, Fault.DROPPED, Fault.BUSY})
+PREPARE_PATIENCE = 10.0  # seconds that others wait for the one who prepares: migrations, at a start
 
 
 class Store:
@@ -42,6 +47,7 @@ class Store:
         limits = limits or Limits(busy_seconds=busy_seconds)
         self.engine = make_engine(url, limits=limits)
         self._reading = reading_engine(self.engine, url, limits)
+        self.absence = Absence(limits.rest_seconds)
         self._prepare = prepare
         self._preparing = threading.RLock()  # what prepares writes through this very store
         self._ready = prepare is None
@@ -64,11 +70,13 @@ class Store:
 
     def write_now[T](self, work: Callable[[Connection], T]) -> T:
         """Do `write` on the caller's own thread."""
+        self.absence.check()
         self._make_ready()
         return self._attempt(self.engine, work, "IMMEDIATE")
 
     def read_now[T](self, work: Callable[[Connection], T]) -> T:
         """Do `read` on the caller's own thread."""
+        self.absence.check()
         self._make_ready()
         return self._attempt(self._reading, work, "DEFERRED")
 
@@ -76,7 +84,9 @@ class Store:
         """Hold everybody back until `prepare` has gone through; the next caller tries again if it fails."""
         if self._ready:
             return
-        with self._preparing:
+        if not self._preparing.acquire(timeout=PREPARE_PATIENCE):
+            raise StoreUnavailable("SQL cannot be used now: it is still being made ready")
+        try:
             prepare, self._prepare = self._prepare, None
             if prepare is None:
                 return
@@ -84,21 +94,38 @@ class Store:
                 prepare(self)
             except BaseException as error:  # an interrupt, too: the next caller has to prepare again
                 self._prepare = prepare
-                raise translated(error) from error
+                raise self._noted(error) from error
             self._ready = True
+        finally:
+            self._preparing.release()
 
     def _attempt[T](self, engine: Engine, work: Callable[[Connection], T], begin: str) -> T:
         failed = 0
         while True:
             try:
                 with engine.connect().execution_options(begin=begin) as connection, connection.begin():
-                    return work(connection)
+                    done = work(connection)
+                self.absence.over()
             except REPEATABLE as error:
                 failed += 1
                 wait = wait_before_repeat(fault_of(error), failed)
                 if wait is None:
-                    raise translated(error) from error
+                    raise self._noted(error) from error
+            except BaseException:
+                self.absence.over()  # it is the work that failed: SQL was there
+                raise
+            else:
+                return done
             time.sleep(wait)
+
+    def _noted(self, error: BaseException) -> BaseException:
+        """Name the failure after what the caller does; if that is to wait, so does everybody else for a moment."""
+        named = translated(error)
+        if isinstance(error, REPEATABLE) and fault_of(error) in NOT_THERE:
+            self.absence.noted(str(named))
+        elif not isinstance(error, StoreUnavailable):  # what a unit of work within this one has noted stands
+            self.absence.over()
+        return named
 
     def close(self) -> None:
         """Finish running work and give back connections."""

@@ -12,7 +12,7 @@ class Limits:
     """`writers` and `readers` are threads, and so connections: one process never holds more than both together.
 
     `busy_seconds` is how long a statement waits for a lock, `connect_seconds` how long a login may take,
-    `command_seconds` how long a statement may run.
+    `command_seconds` how long a statement may run, `rest_seconds` how long nobody tries after SQL could not be used.
     """
 
     busy_seconds: float = BUSY_SECONDS
@@ -20,3 +20,4 @@ class Limits:
     readers: int = 4
     connect_seconds: int = 15
     command_seconds: int = 30
+    rest_seconds: float = 5.0
