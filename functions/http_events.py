@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from json import loads as exact_loads
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class Parsed:
 
     size: int
     events: list[ExecutionEvent] = field(default_factory=list)
-    raw: list[Any] = field(default_factory=list)
+    stated: list[schemas.AnyEvent] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     faults: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -94,29 +95,29 @@ def parse(items: list[Any], default_connection: str) -> Parsed:
     except NotValid:
         return _parse_apart(parsed, items, default_connection)
     parsed.events = [schemas.execution_event(event, default_connection) for event in stated]
-    parsed.raw, parsed.places = items, list(range(len(items)))
+    parsed.stated, parsed.places = stated, list(range(len(items)))
     return parsed
 
 
 def _parse_apart(parsed: Parsed, items: list[Any], default_connection: str) -> Parsed:
     for place, item in enumerate(items):
         try:
-            event = schemas.read_event(item)
+            stated = schemas.read_event(item)
         except NotValid as error:
             parsed.faults[place] = error.errors
             continue
-        parsed.events.append(schemas.execution_event(event, default_connection))
-        parsed.raw.append(item)
+        parsed.events.append(schemas.execution_event(stated, default_connection))
+        parsed.stated.append(stated)
         parsed.places.append(place)
     return parsed
 
 
 def set_large_aside(parsed: Parsed) -> None:
     """Refuse single events that the buffer could not take; at any time, not only when SQL is away."""
-    good = list(zip(parsed.events, parsed.raw, parsed.places, strict=True))
-    parsed.events, parsed.raw, parsed.places = [], [], []
-    for event, raw, place in good:
-        size = len(orjson.dumps(raw, default=str))
+    good = list(zip(parsed.events, parsed.stated, parsed.places, strict=True))
+    parsed.events, parsed.stated, parsed.places = [], [], []
+    for event, stated, place in good:
+        size = len(schemas.as_json(stated))
         if size > LARGEST_EVENT:
             detail = (
                 f"the event has {size} bytes of JSON; at most {LARGEST_EVENT}: state it as several events"
@@ -124,13 +125,14 @@ def set_large_aside(parsed: Parsed) -> None:
             parsed.faults[place] = [{"pointer": "", "detail": detail}]
             continue
         parsed.events.append(event)
-        parsed.raw.append(raw)
+        parsed.stated.append(stated)
         parsed.places.append(place)
 
 
 async def _record(here: App, parsed: Parsed) -> func.HttpResponse:
     try:
-        receipts = await here.intake.take_in(parsed.events, parsed.raw)
+        packed = partial(map, schemas.as_json, parsed.stated)
+        receipts = await here.intake.take_in(parsed.events, packed)
     except QueueUnavailable:
         detail = (
             "neither SQL nor the buffer can be reached; nothing was recorded, send the same request again"

@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 
 Ident = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 OptionalIdent = Annotated[str, StringConstraints(max_length=200, pattern=WITHOUT_NUL)]
+LONGEST = 366 * 24 * 60 * 60  # what took longer was said in another unit
+# Three digits less than a total may have: sums of what is accepted can be stored.
 Quantity = Annotated[
     Decimal,
     Field(
-        ge=0, max_digits=18, decimal_places=6, description="exact; text ('2.5') or number", examples=["2.5"]
+        ge=0, max_digits=16, decimal_places=6, description="exact; text ('2.5') or number", examples=["2.5"]
     ),
 ]
 Seconds = Annotated[
-    Decimal, Field(ge=0, max_digits=18, decimal_places=6, description="seconds", examples=["754.5"])
+    Decimal,
+    Field(ge=0, le=LONGEST, decimal_places=6, description="seconds, at most a year", examples=["754.5"]),
 ]
 ZERO = Decimal(0)
 PREFIX = "com.tascus."
@@ -184,6 +187,11 @@ def read_event(stated: Any) -> AnyEvent:  # noqa: ANN401 - any JSON
 def read_events(stated: list[Any]) -> list[AnyEvent]:
     """Validate a batch in one go. Raises NotValid if any event is not."""
     return validated(_many(), stated)
+
+
+def as_json(stated: AnyEvent) -> bytes:
+    """Lay an event out as it may be read again: what was stated and is known, nothing else."""
+    return stated.model_dump_json(exclude_unset=True).encode()
 
 
 @cache

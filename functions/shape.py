@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 from functions.problems import UNKNOWN_PARAMETER, NotValid
@@ -29,7 +37,14 @@ def in_utc(value: datetime) -> datetime:
     return instant
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+def as_text(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Let pass what may be RFC 3339. Raises ValueError for numbers, which might count anything since any time."""
+    if isinstance(value, datetime) or (isinstance(value, str) and value[4:5] == "-"):
+        return value
+    raise ValueError("an instant is text such as 2026-11-23T06:00:00Z")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(as_text), AfterValidator(in_utc)]
 
 
 class Shape(BaseModel):

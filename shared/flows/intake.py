@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shared.domain.queue_names import FLOOR_QUEUE
 from shared.domain.receipt import Disposition, Receipt
@@ -12,7 +12,7 @@ from shared.errors import StoreUnavailable
 from shared.queues.envelope import floor_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from shared.domain.events import ExecutionEvent
     from shared.flows.receive import Receiver
@@ -28,8 +28,10 @@ class Intake:
         self._receiver = receiver
         self._queues = queues
 
-    async def take_in(self, events: Sequence[ExecutionEvent], raw: Sequence[Any]) -> Sequence[Receipt]:
-        """Record `events`, or buffer them as they came (`raw`, same order) while SQL is away.
+    async def take_in(
+        self, events: Sequence[ExecutionEvent], packed: Callable[[], Iterable[bytes]]
+    ) -> Sequence[Receipt]:
+        """Record `events`, or buffer them while SQL is away: `packed` gives them as JSON, in the same order.
 
         Raises:
             QueueUnavailable: SQL and the queue are both away; nothing was acknowledged, sending again is safe.
@@ -38,5 +40,5 @@ class Intake:
             return await self._receiver.receive(events)
         except StoreUnavailable as error:
             log.warning("buffering %d events: %s", len(events), error)
-        await self._queues.send(FLOOR_QUEUE, floor_batches(raw, datetime.now(UTC).isoformat()))
+        await self._queues.send(FLOOR_QUEUE, floor_batches(packed(), datetime.now(UTC).isoformat()))
         return [Receipt(Disposition.BUFFERED)] * len(events)

@@ -11,7 +11,7 @@ from shared.domain.queue_names import FLOOR_QUEUE, WAKE_QUEUE
 from shared.errors import MappingError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 __all__ = ["FLOOR_QUEUE", "WAKE_QUEUE", "floor_batches", "floor_events_of", "streams_of", "wake_ups"]
 
@@ -39,13 +39,12 @@ def streams_of(text: str | bytes) -> list[str]:
     return streams
 
 
-def floor_batches(events: Sequence[Any], received_at: str) -> list[str]:
-    """Pack raw events (the JSON as it came) into as few queue messages as their size allows."""
+def floor_batches(events: Iterable[bytes], received_at: str) -> list[str]:
+    """Put events, each as JSON, into as few queue messages as their size allows."""
     batches: list[str] = []
     current: list[bytes] = []
     size = 0
-    for event in events:
-        packed = orjson.dumps(event, default=str)  # an exact number travels as text, which is as good
+    for packed in events:
         if current and size + len(packed) > LARGEST:
             batches.append(_floor_message(current, received_at))
             current, size = [], 0

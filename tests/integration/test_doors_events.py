@@ -70,6 +70,7 @@ async def test_what_is_not_json_is_a_400_problem(here, body):
         ({"data": {"good": "1e400"}}, "/data/good"),
         ({"data": {"good": "NaN"}}, "/data/good"),
         ({"data": {"good": "0.0000001"}}, "/data/good"),
+        ({"data": {"good": "10000000000"}}, "/data/good"),
         ({"data": {"serials": ["a", 1]}}, "/data/serials/1"),
         ({"data": {"outcome": "perhaps"}}, "/data/outcome"),
         ({"data": []}, "/data"),
@@ -136,6 +137,21 @@ async def test_an_event_too_large_for_the_buffer_is_refused_by_itself(here):
     assert len(recorded_ids(here)) == 1
 
 
+async def test_what_is_not_known_may_be_nested_as_deep_as_it_likes(here):
+    """It is left aside; what could not be written down again must not fail for its size either."""
+    deep = json.loads("[" * 900 + "]" * 900)
+    assert (await send([good(extra=deep), good(extra=deep)])).status == 202
+    assert (await send([good(extra=deep), good(padding="x" * 41_000)])).status == 202
+    assert len(recorded_ids(here)) == 4
+
+
+@pytest.mark.parametrize("seconds", ["31622401", "754500000000", "1e12"])
+async def test_a_time_longer_than_a_year_was_said_in_another_unit(here, seconds):
+    reply = await send(event("time.recorded", "WO-1", data={"kind": "run", "seconds": seconds}))
+    assert (reply.status, list(faults(reply))) == (422, ["/data/seconds"])
+    assert "31622400" in reply.body["errors"][0]["detail"]
+
+
 async def test_the_same_event_again_is_a_duplicate_and_a_no_op(here):
     batch = [good(), good()]
     assert (await send([*batch, batch[0]])).body["duplicates"] == 1
@@ -181,10 +197,10 @@ async def test_odd_but_valid_text_is_kept_exactly(here):
 
 
 async def test_long_numbers_are_kept_to_the_last_digit(here):
-    body = json.dumps(good()).replace('"1"', "123456789012.654321").encode()
+    body = json.dumps(good()).replace('"1"', "1234567890.654321").encode()
     assert (await send(body)).status == 202
     kept = here.store.read_now(lambda tx: tx.scalar(select(execution_event.c.good)))
-    assert str(kept) == "123456789012.654321"
+    assert str(kept) == "1234567890.654321"
 
 
 # --- anything at all ----------------------------------------------------------------------------------------
