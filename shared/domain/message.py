@@ -60,12 +60,17 @@ class Progress:
 
     `unknown` says that step number `step` was sent and no reply was read: look before sending it again.
     `captured` holds values earlier replies gave (an id the ERP assigned, say).
+    `flow` names the steps it was begun with: numbers mean nothing under others. `wrote` says that a step which is done
+    has written into the ERP, `anew` that a person had it begun again: every write is looked up first.
     """
 
     step: int = 0
     unknown: bool = False
     captured: Mapping[str, Json] = field(default_factory=dict)
     resend: bool = False  # a person has said "send again" of a step whose outcome nobody can look up
+    anew: bool = False
+    flow: str = field(default="", compare=False)
+    wrote: bool = field(default=False, compare=False)
 
 
 class QueuedMessage(NamedTuple):

@@ -50,6 +50,8 @@ SUCCESS = range(200, 300)
 REQUEST_TIMEOUT = 408
 RETRYABLE = frozenset({REQUEST_TIMEOUT, 425, 429})
 HALTING = frozenset({401, 403})
+REDIRECTS = range(300, 400)
+"""To a log-in or maintenance page mostly. It concerns whoever asks, not what was asked; nobody follows it."""
 SERVER_ERROR = 500  # and above
 NOBODYS_FAULT = frozenset({REQUEST_TIMEOUT, 425, 429, 502, 503, 504})
 """The ERP, or what stands before it, is busy or away: no message is at fault, the connection is."""
@@ -88,7 +90,7 @@ def decide(reply: Reply, attempts: int = 0) -> Decision:
 def _by_status(status: int) -> Verdict:
     if status in SUCCESS:
         return Verdict.DONE
-    if status in HALTING:
+    if status in HALTING or status in REDIRECTS:
         return Verdict.HALT
     if status in RETRYABLE or status >= SERVER_ERROR:
         return Verdict.RETRY

@@ -18,6 +18,7 @@ from shared.erp import assertion, oauth1
 from shared.erp.client import Request
 from shared.erp.cookies import Cookies
 from shared.erp.reply import judged
+from shared.errors import ConfigurationError, MappingError
 from shared.mapping.body_out import encode_form
 from shared.mapping.conversions import NO_TABLES, decimal, text
 from shared.profiles.model import (
@@ -31,7 +32,7 @@ from shared.profiles.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from shared.erp.client import HttpReply
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 EARLY_SECONDS = 30  # a token this near to its end is replaced before it is used
 DEFAULT_TOKEN_SECONDS = 3600
+NOT_SET = "connection.auth: no {} is set: set it in the connection's settings"
 UNAUTHORISED = 401
 
 
@@ -136,6 +138,7 @@ class Fixed:
     async def _made(self) -> dict[str, str]:
         if self._headers is None:
             self._headers = self._make(await self._desk.connection_facts())
+            hide_credentials(self._desk, self._headers)
         return self._headers
 
 
@@ -150,7 +153,7 @@ class Signed:
     async def headers(self, request: Request) -> dict[str, str]:
         """Return the signature of `request`."""
         keys = oauth1.keys_of(self._auth, await self._desk.connection_facts())
-        return {"Authorization": oauth1.authorization(keys, request, self._desk.now())}
+        return {"Authorization": oauth1.authorization(keys, request, self._desk.now())}  # good for one call
 
     async def renew(self, refused: dict[str, str]) -> bool:
         """Ask the vault again: somebody may have rotated a secret."""
@@ -230,14 +233,31 @@ def _fixed(auth: NoAuth | BasicAuth | HeaderAuth | BearerAuth, facts: Facts) -> 
         case HeaderAuth():
             return {auth.header: auth.value(facts)}
         case BearerAuth():
-            return {"Authorization": f"Bearer {auth.token(facts)}"}
+            token = text(auth.token(facts))
+            if token is None:
+                raise ConfigurationError(NOT_SET.format("token"))
+            return {"Authorization": f"Bearer {token}"}
         case NoAuth():
             return {}
 
 
 def basic(username: Raw, password: Raw) -> str:
-    """Return the value of an `Authorization` header for a name and a password."""
-    return "Basic " + base64.b64encode(f"{text(username)}:{text(password)}".encode()).decode()
+    """Return the value of an `Authorization` header for a name and a password.
+
+    Raises:
+        ConfigurationError: one of them is not set.
+    """
+    name, secret = text(username), text(password)
+    if name is None or secret is None:
+        missing = "user name" if name is None else "password"
+        raise ConfigurationError(NOT_SET.format(missing))
+    return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
+
+
+def hide_credentials(desk: Desk, headers: Mapping[str, str]) -> None:
+    """Keep out of all evidence what is really sent, beside the secrets it is made of."""
+    for value in headers.values():
+        desk.secrets.hide(value.rpartition(" ")[2])
 
 
 def is_unauthorised(reply: HttpReply) -> bool:
@@ -247,18 +267,27 @@ def is_unauthorised(reply: HttpReply) -> bool:
 
 async def _client_credentials(auth: ClientCredentialsAuth, desk: Desk) -> Granted:
     facts = await desk.connection_facts()
-    request = _token_request(auth, facts, desk.now())
+    request = _token_request(auth, facts, desk)
     reply = desk.seen(await desk.send_bare(request))
     body = accepted(reply, facts, desk, "token request").get("body")
     token = body.get("access_token") if isinstance(body, dict) else None
     if not isinstance(token, str) or not isinstance(body, dict):
         raise LoginFailed(refused("token request: the reply has no access_token"))
     desk.secrets.hide(token)
-    lasts = float(body.get("expires_in") or DEFAULT_TOKEN_SECONDS)
-    return Granted({"Authorization": f"Bearer {token}"}, lasts)
+    if not (token.isascii() and token.isprintable()):
+        raise LoginFailed(refused("token request: the access_token holds characters that no header can"))
+    return Granted({"Authorization": f"Bearer {token}"}, _lasts(body.get("expires_in")))
 
 
-def _token_request(auth: ClientCredentialsAuth, facts: Facts, now: datetime) -> Request:
+def _lasts(stated: Raw) -> float:
+    """Return for how many seconds a log-in lasts; where the reply does not say it in numbers, as long as most do."""
+    try:
+        return float(decimal(stated) or DEFAULT_TOKEN_SECONDS)
+    except (MappingError, ArithmeticError):
+        return DEFAULT_TOKEN_SECONDS
+
+
+def _token_request(auth: ClientCredentialsAuth, facts: Facts, desk: Desk) -> Request:
     url = auth.token_url(facts)
     form = {
         "grant_type": "client_credentials",
@@ -269,10 +298,12 @@ def _token_request(auth: ClientCredentialsAuth, facts: Facts, now: datetime) -> 
     identity = text(auth.client_id(facts)) or ""
     secret = text(auth.client_secret(facts)) if auth.client_secret else None
     if auth.assertion:
-        jwt = assertion.signed(auth.assertion, facts, identity, url, now)
+        jwt = assertion.signed(auth.assertion, facts, identity, url, desk.now())
+        desk.secrets.hide(jwt)
         form |= {"client_id": identity, "client_assertion_type": assertion.TYPE, "client_assertion": jwt}
     elif auth.credentials_in == "header":
         headers["Authorization"] = basic(identity, secret)
+        hide_credentials(desk, {"Authorization": headers["Authorization"]})
     else:
         form |= {"client_id": identity, "client_secret": secret}
     return Request("POST", url, headers, encode_form(form))
@@ -290,8 +321,8 @@ async def _session(auth: SessionAuth, desk: Desk) -> Granted:
     given = (value for value in login.values() if isinstance(value, str))  # a user's number is no secret
     for secret in (*given, *cookies.values, *(header.rpartition(" ")[2] for header in headers.values())):
         desk.secrets.hide(secret)
-    lasts = decimal(auth.lasts(reply.over(facts))) if auth.lasts else None
-    return Granted({**headers, **cookies.headers()}, None if lasts is None else float(lasts), login)
+    stated = auth.lasts(reply.over(facts)) if auth.lasts else None
+    return Granted({**headers, **cookies.headers()}, None if stated is None else _lasts(stated), login)
 
 
 def accepted(seen: ReplyFacts, facts: Facts, desk: Desk, what: str, auth: SessionAuth | None = None) -> Facts:

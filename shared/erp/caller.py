@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -13,13 +14,14 @@ from shared.erp.client import HttpReply, Request
 from shared.erp.csrf import CsrfGuard
 from shared.erp.pace import Pace, quiet_until, wait_of
 from shared.erp.reply import ReplyFacts, parsed
-from shared.errors import ConfigurationError, ErpUnavailable
+from shared.errors import ConfigurationError, ErpUnavailable, MappingError
 from shared.mapping.body_out import encode_form, encode_json, query_text
 from shared.mapping.conversions import Tables, decimal, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from urllib.parse import SplitResult
 
     from shared.erp.client import HttpClient
     from shared.erp.secrets import Secrets
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 
     type Facts = dict[str, Any]
 
+log = logging.getLogger(__name__)
+
 TOO_MANY = 429
+PORTS = {"http": 80, "https": 443}
 LONGEST_REST = timedelta(seconds=5)  # that a call waits for its turn; beyond, it is put off
 COMMON_HEADERS = {
     "Accept": "application/json",
@@ -90,7 +95,8 @@ class Caller:
 
     def seen(self, http: HttpReply) -> ReplyFacts:
         """Return a reply as expressions see it."""
-        return ReplyFacts(http, self.secrets.redacted, self.connection.result)
+        connection = self.connection
+        return ReplyFacts(http, self.secrets.redacted, connection.result, connection.answers)
 
     async def send(self, request: Request) -> HttpReply:
         """Send with credentials; a 401 is answered once with fresh ones. Never raises for a reply.
@@ -126,9 +132,12 @@ class Caller:
         if rates is None or reply.kind is not ReplyKind.ANSWERED:
             return reply
         facts = self.seen(reply).over({"settings": self.settings})
-        remaining = decimal(rates.remaining(facts)) if rates.remaining else None
-        if reply.status == TOO_MANY or (remaining is not None and remaining <= 0):
-            self._pace.rest(wait_of(rates.reset(facts), self.now()) or timedelta())
+        try:
+            remaining = decimal(rates.remaining(facts)) if rates.remaining else None
+            if reply.status == TOO_MANY or (remaining is not None and remaining <= 0):
+                self._pace.rest(wait_of(rates.reset(facts), self.now()) or timedelta())
+        except MappingError as error:  # the call has been made: what cannot be read changes nothing about it
+            log.warning("the ERP's allowance cannot be read: %s", self.secrets.redacted(str(error)))
         return reply
 
     async def send_bare(self, request: Request) -> HttpReply:
@@ -179,6 +188,8 @@ class Caller:
 
     def _address(self, call: Call, facts: Facts) -> str:
         path = call.path(facts, self.tables, _quoted)
+        if not path.startswith("/"):  # it would lengthen the host's name, and our credentials would go there
+            raise MappingError(f"{path!r} does not begin with /: an address of another host")
         if not call.query:
             return f"{self._base}{path}"
         query = query_text({name: value(facts, self.tables) for name, value in call.query.items()})
@@ -187,14 +198,25 @@ class Caller:
 
     def _followed(self, url: str) -> str:
         """Return the absolute address of a link. It gets our credentials, so it must be our ERP's."""
-        absolute = urljoin(f"{self._base}/", url)
-        if urlsplit(absolute)[:2] != urlsplit(self._base)[:2]:
-            raise ErpUnavailable(f"the ERP's link leads to another host: {urlsplit(absolute).netloc}")
-        return absolute
+        ours = urlsplit(self._base)
+        try:
+            theirs = urlsplit(urljoin(f"{self._base}/", url))
+            same = _origin(theirs) == _origin(ours)
+        except ValueError as error:
+            raise ErpUnavailable(f"the ERP's link {url!r} is no address: {error}") from error
+        if not same:
+            raise ErpUnavailable(f"the ERP's link leads to another host: {theirs.netloc}")
+        return theirs._replace(scheme=ours.scheme, netloc=ours.netloc).geturl()
 
     def _encoded(self, call: Call, facts: Facts) -> bytes:
         body = call.body(facts, self.tables) if call.body is not None else None
         return encode_form(body) if call.form else encode_json(body, self.connection.decimals)
+
+
+def _origin(address: SplitResult) -> tuple[str, str, str | None, int | None]:
+    """Return what has to be equal for two addresses to be one server's; a port left out is the scheme's own."""
+    user = address.netloc.rpartition("@")[0]
+    return address.scheme, user, address.hostname, address.port or PORTS.get(address.scheme)
 
 
 def _quoted(part: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from shared.domain.verdict import Verdict
 from shared.erp.caller import Caller
@@ -189,6 +190,10 @@ def _url(value: Raw) -> str:
     plain = str(value).rstrip("/")
     if not plain.startswith(("http://", "https://")):
         raise MappingError(f"{value!r} is not an address that begins with http:// or https://")
+    if "@" in urlsplit(plain).netloc:
+        raise MappingError(
+            "an address must not hold a user or a password: use the connection's auth, with a secret"
+        )
     return plain
 
 

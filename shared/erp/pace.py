@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EPOCH_FROM = 1_000_000_000  # a number of seconds this large is an instant, not a wait
+MILLISECONDS_FROM = 100 * EPOCH_FROM  # and one this large counts milliseconds
+LONGEST_WAIT = timedelta(days=1)  # however long an ERP asks for: then it may say so again
 
 
 class Pace:
@@ -92,7 +94,9 @@ def _time_of_day(value: Raw) -> time | None:
 
 
 def wait_of(value: Raw, now: datetime) -> timedelta | None:
-    """Return how long `value` asks to wait: seconds, an instant as text, or seconds since 1970; None = it says nothing.
+    """Return how long `value` asks to wait, at most a day; None = it says nothing.
+
+    It is seconds, an instant as text, or seconds or milliseconds since 1970.
 
     Raises:
         MappingError: it is none of these.
@@ -104,6 +108,11 @@ def wait_of(value: Raw, now: datetime) -> timedelta | None:
     except MappingError:
         number = None
     if number is not None and number < EPOCH_FROM:
-        return max(timedelta(seconds=float(number)), timedelta())
-    moment = instant(value) if number is None else from_epoch(number)
-    return max(datetime.fromisoformat(moment or "") - now, timedelta())
+        return min(timedelta(seconds=max(float(number), 0)), LONGEST_WAIT)
+    if number is not None and number >= MILLISECONDS_FROM:
+        number /= 1000
+    try:
+        moment = instant(value) if number is None else from_epoch(number)
+        return min(max(datetime.fromisoformat(moment or "") - now, timedelta()), LONGEST_WAIT)
+    except (ValueError, ArithmeticError):
+        raise MappingError(f"{value!r} is neither a wait nor an instant") from None

@@ -79,11 +79,15 @@ class Advance(NamedTuple):
 
 
 class PlannedPush(NamedTuple):
-    """A message translated for this ERP, ready to be sent step by step; opaque to the flows."""
+    """A message translated for this ERP, ready to be sent step by step; opaque to the flows.
+
+    `flow` names its steps: another version of a profile may have others.
+    """
 
     message: Message
     steps: Sequence[object]
     facts: Mapping[str, Json]
+    flow: str = ""
 
 
 class Sample(NamedTuple):

@@ -13,6 +13,9 @@ from itertools import groupby
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import orjson
+
+from shared.domain.identity import key_of
 from shared.domain.message import Progress
 from shared.domain.verdict import Decision, Reply, ReplyKind, Verdict, decide
 from shared.erp.port import Advance, Exchange, Exempt, Missing, PlannedPush, Preview
@@ -38,6 +41,11 @@ if TYPE_CHECKING:
 EVIDENCE = 2000  # characters of a request or reply kept as evidence
 REFUSED = "refused"  # among the facts of a push: why it is parked before any call
 DONE = Decision(Verdict.DONE, "done")
+NOTHING_TO_TELL = Decision(Verdict.DONE, "nothing to tell: no step of the profile applies")
+OTHER_STEPS = (
+    "half told with other steps than {} has now: look in the ERP what is there of it; `retry` tells it from the first"
+    " step on and looks before every write, `dismiss` leaves it as it is"
+)
 
 
 class PlannedStep(NamedTuple):
@@ -68,7 +76,9 @@ class Judged(NamedTuple):
     seen: ReplyFacts
     decision: Decision
     look: bool
-    stated: bool  # by a rule of the profile, not by the status alone
+    stated: (
+        bool  # by a rule of the step itself: one for all calls cannot know what this step's "done" looks like
+    )
 
 
 class Pusher:
@@ -78,6 +88,7 @@ class Pusher:
         self._pushes = profile.push
         self._title = profile.title
         self._flows = profile.flows
+        self._names = {kind: name_of(flow) for kind, flow in profile.flows.items()}
         self._always = {
             kind: planned(flow, {}, NO_TABLES) for kind, flow in profile.flows.items() if not flow.repetitions
         }
@@ -112,8 +123,8 @@ class Pusher:
         refused = self._refused(push, facts, tables)
         if refused is not None:
             return PlannedPush(message, [], {**facts, REFUSED: refused})
-        steps = self._always.get(message.kind)
-        return PlannedPush(message, steps or planned(self._flows[message.kind], facts, tables), facts)
+        steps = self._always.get(message.kind) or planned(self._flows[message.kind], facts, tables)
+        return PlannedPush(message, steps, facts, self._names[message.kind])
 
     def _refused(self, push: Push, facts: Facts, tables: Tables) -> str | None:
         """Return why the ERP cannot be told this, None if it can."""
@@ -126,10 +137,17 @@ class Pusher:
         run = Run(self._caller, push, progress, attempts)
         if REFUSED in push.facts:
             return run.stopped(_parked(str(push.facts[REFUSED])))
+        if progress.flow not in {"", push.flow}:
+            if (progress.wrote or progress.unknown) and not progress.resend:
+                return run.stopped(_parked(OTHER_STEPS.format(self._title)), unknown=True)
+            run = Run(self._caller, push, Progress(anew=progress.resend), attempts)
         try:
             return await run.advance()
         except MappingError as error:
-            return run.stopped(_parked(self._caller.secrets.redacted(str(error))))
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001 - a defect: shown to a person, or it would fail for ever unseen
+            reason = f"{type(error).__name__}: {error}"
+        return run.stopped(_parked(self._caller.secrets.redacted(reason)), unknown=run.has_written or None)
 
     def preview(self, push: PlannedPush, progress: Progress) -> Preview | None:
         """Return the call `advance` would make next, without making it; None = nothing is left to do.
@@ -149,15 +167,17 @@ class Run:
         self._caller = caller
         self._push = push
         self._steps: Sequence[PlannedStep] = push.steps  # type: ignore[assignment]
-        self._progress = progress
+        self._progress = replace(progress, flow=progress.flow or push.flow)
         self._attempts = attempts
         self._exchanges: list[Exchange] = []
+        self.has_written = False  # a writing call was made, whatever came of it
 
     async def advance(self) -> Advance:
         """Do one step, skipping those whose `when` does not hold."""
         at = self._applicable(self._progress.step, self._progress.captured)
         if at >= len(self._steps):
-            return Advance(DONE, Progress(len(self._steps), captured=self._progress.captured), finished=True)
+            decision = NOTHING_TO_TELL if self._progress == Progress() else DONE
+            return Advance(decision, self._at(len(self._steps)), finished=True)
         planned = self._steps[at]
         if at != self._progress.step:
             self._progress = replace(self._progress, step=at)
@@ -168,7 +188,8 @@ class Run:
                 self._progress = replace(self._progress, step=at - 1, unknown=True)
                 return await self._look_then_send(self._steps[at - 1])
             return await self._confirm(planned)
-        return await self._look_then_send(planned) if self._progress.unknown else await self._send(planned)
+        looks = self._progress.unknown or self._progress.anew
+        return await self._look_then_send(planned) if looks else await self._send(planned)
 
     def preview(self) -> Preview | None:
         """Return the call that comes next, None at the end."""
@@ -185,17 +206,26 @@ class Run:
     def stopped(self, decision: Decision, unknown: bool | None = None) -> Advance:
         """Return "no further": progress stays at its step; `unknown` None keeps what was known about it."""
         known = self._progress.unknown if unknown is None else unknown
-        progress = Progress(self._progress.step, known, self._progress.captured)
+        progress = replace(self._progress, unknown=known, resend=False)
         return Advance(decision, progress, finished=False, exchanges=self._exchanges)
+
+    def _at(self, step: int, captured: Mapping[str, Any] | None = None, *, wrote: bool = False) -> Progress:
+        """Return what has been done when `step` is next, its outcome not yet in question."""
+        known = self._progress
+        captured = known.captured if captured is None else captured
+        return replace(
+            known, step=step, unknown=False, captured=captured, resend=False, wrote=known.wrote or wrote
+        )
 
     async def _look_then_send(self, planned: PlannedStep) -> Advance:
         step, find = planned.step, planned.placed.find
-        if step.unknown_policy == "park" and not self._progress.resend:
+        by_word = self._progress.resend or self._progress.anew
+        if step.unknown_policy == "park" and not by_word:
             return self.stopped(
                 _parked(f"{planned.label}: sent, but no reply was read, and the profile has no way to look")
             )
-        if step.unknown_policy == "await" and not self._progress.resend:
-            self._progress = Progress(self._progress.step + 1, captured=self._progress.captured)
+        if step.unknown_policy == "await" and not by_word:
+            self._progress = self._at(self._progress.step + 1)
             return await self._confirm(self._steps[self._progress.step])
         if step.unknown_policy == "find" and find:
             found = await self._look(planned, find, f"{planned.label}.find")
@@ -212,9 +242,10 @@ class Run:
         scope = judged.seen.over(facts)
         if not find.found.holds(scope, self._tables):
             return None
-        return self._stepped(
-            Decision(Verdict.DONE, "found in the ERP"), planned.placed.captures_of_find(), scope
-        )
+        decision = Decision(Verdict.DONE, "found in the ERP")
+        shown = planned.step.compare if planned.step.verified == "find" else {}
+        differences = self._differences(find.compare or shown, scope)
+        return self._stepped(decision, planned.placed.captures_of_find(), scope, differences)
 
     async def _confirm(self, planned: PlannedStep) -> Advance:
         """Look whether what the ERP accepted is there. It may come late, so the look is repeated, not the step."""
@@ -248,6 +279,8 @@ class Run:
 
     def _done(self, planned: PlannedStep, decision: Decision, seen: ReplyFacts, facts: Facts) -> Advance:
         captures, compared = planned.placed.captures, planned.step.compare
+        if planned.step.verified == "find":
+            compared = {}  # what was accepted for later shows no quantities yet: the look does
         scope = seen.over(facts) if any(captures) or compared else facts
         return self._stepped(decision, captures, scope, self._differences(compared, scope))
 
@@ -297,7 +330,7 @@ class Run:
         at = self._progress.step
         while self._steps[at].part != "send":
             at -= 1
-        self._progress = Progress(at, captured=self._progress.captured)
+        self._progress = self._at(at)
         return self.stopped(decide(reply, self._attempts))
 
     def _stepped(
@@ -310,11 +343,24 @@ class Run:
         captured = self._progress.captured
         for capture in captures:
             seen = {**scope, "captured": captured}
-            taken = {name: plain_json(value(seen, self._tables)) for name, value in capture.items()}
+            taken = {name: self._plain(value(seen, self._tables)) for name, value in capture.items()}
             captured = {**captured, **taken}
         following = self._applicable(self._following(), captured)
-        progress = Progress(following, captured=captured)
+        wrote = self._steps[self._progress.step].step.call.writes
+        progress = self._at(following, captured, wrote=wrote)
         return Advance(decision, progress, following >= len(self._steps), self._exchanges, warnings)
+
+    def _plain(self, value: Raw) -> Raw:
+        """Return a captured value as it is stored: an ERP may say our credentials back to us."""
+        plain = plain_json(value)
+        if plain is None or isinstance(plain, bool):
+            return plain
+        try:
+            stored = orjson.dumps(plain).decode()
+        except TypeError as error:
+            raise MappingError(f"a captured value cannot be kept: {error}") from error
+        clean = self._caller.secrets.redacted(stored)
+        return plain if clean == stored else orjson.loads(clean)
 
     def _following(self) -> int:
         """Return the number of the step that comes next by its place, or that `back_to` names."""
@@ -355,6 +401,7 @@ class Run:
     ) -> Judged:
         caller = self._caller
         request = caller.request(call, facts, headers)
+        self.has_written = self.has_written or call.writes
         started, ticks = caller.now(), perf_counter()
         http = await caller.send(request)
         exchange = self._evidence(label, request, http, started, round((perf_counter() - ticks) * 1000))
@@ -362,11 +409,15 @@ class Run:
         seen = caller.seen(http)
         shared = caller.connection.rules
         rule = fitting(seen, (*rules, *shared) if rules else shared, facts, self._tables)
-        decision = decide(reply_of(seen, rule, facts, self._tables, caller.now()), self._attempts)
+        reply = reply_of(seen, rule, facts, self._tables, caller.now())
+        if rule is None and not call.writes and (problem := seen.silent()):
+            reply = Reply(ReplyKind.AMBIGUOUS, http.status, reason=f"{label}: {problem}")
+        decision = decide(reply, self._attempts)
         if rule is not None and rule.not_taken:
             decision = decision._replace(look_first=False)
         clean = _redacted(decision, caller.secrets.redacted)
-        return Judged(seen, clean, look=rule is not None and rule.look, stated=rule is not None)
+        stated = any(rule is own for own in rules)
+        return Judged(seen, clean, look=rule is not None and rule.look, stated=stated)
 
     def _evidence(
         self, label: str, request: Request, http: HttpReply, started: Raw, duration_ms: int
@@ -417,6 +468,16 @@ def planned(flow: Flow, facts: Facts, tables: Tables) -> list[PlannedStep]:
         if back_to is not None:
             calls[-1] = calls[-1]._replace(back_to=begins[back_to])
     return calls
+
+
+def name_of(flow: Flow) -> str:
+    """Return a short name of the steps, the same as long as a step's number means the same."""
+    parts = [
+        f"{placed.name}:{placed.step.verified == 'find'}:{placed.step.read_back is not None}"
+        f":{placed.repeats}:{placed.back_to}"
+        for placed in flow.steps
+    ]
+    return key_of(*parts)[:8]
 
 
 def _in_order(steps: Sequence[Placed], items: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Any]]:

@@ -40,8 +40,10 @@ class Secrets:
 
     def hide(self, secret: str) -> None:
         """Cut `secret` (a token the ERP gave, say) out of all evidence from now on, however it is written."""
-        if secret:
-            self._hidden.update(dict.fromkeys(spellings(secret)))
+        if secret and secret not in self._hidden:
+            known = {*self._hidden, *spellings(secret)}
+            # the longest first: of a secret that begins with another, nothing may be left
+            self._hidden = dict.fromkeys(sorted(known, key=len, reverse=True))
 
     def redacted(self, text: str) -> str:
         """Return `text` without any secret."""
@@ -58,7 +60,7 @@ class Secrets:
 
 
 def spellings(secret: str) -> list[str]:
-    """Return the ways in which texts write `secret`: plain, in JSON, in quotes, in an address, in HTML, as Base64."""
+    """Return the ways in which texts write `secret`: plain, in JSON, quotes, an address, HTML (in JSON too), Base64."""
     in_json = [json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)]
     in_quotes = [repr(secret)[1:-1], secret.replace("\\", "\\\\")]
     in_address = [quote(secret, safe=""), quote(secret), quote_plus(secret)]
@@ -67,6 +69,6 @@ def spellings(secret: str) -> list[str]:
         *in_json,
         *in_quotes,
         *in_address,
-        escape(secret),
+        *(escape(each) for each in (secret, *in_json)),
         base64.b64encode(secret.encode(UTF8)).decode(),
     ]

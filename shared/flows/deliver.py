@@ -122,9 +122,10 @@ class Deliverer:
         intent: int | None = None,
         release: Release | None = None,
         carried: Sequence[int] = (),
+        begins: str = "",
     ) -> Recorded:
         """Commit what a lane has done and what it is about to do. Raises LeaseLost."""
-        entry = Entry(lease, None, unrecorded.outcomes, intent, unrecorded.attempts, release, carried)
+        entry = Entry(lease, None, unrecorded.outcomes, intent, unrecorded.attempts, release, carried, begins)
         fate = await self._records.submit((entry, unrecorded.warnings))
         unrecorded.clear()
         return fate
@@ -154,7 +155,7 @@ class Deliverer:
         return await self._store.read(look)
 
     async def erp(self, name: str) -> Erp | None:
-        """Return the ERP of connection `name`; None if no such connection is configured."""
+        """Return the ERP of connection `name`; None if no such connection is configured. Raises ConfigurationError."""
         connected = self._erps.get(name)
         return None if connected is None else await connected.erp()
 

@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING
 from shared.domain.combine import combine
 from shared.domain.message import Progress
 from shared.domain.stream_rules import barred_by, in_vain, retry_wait
-from shared.domain.verdict import Verdict
+from shared.domain.verdict import Decision, Verdict
 from shared.erp.port import Exempt, Missing, PlannedPush
-from shared.errors import LeaseLost, MappingError, StoreUnavailable
+from shared.errors import (
+    ConfigurationError,
+    IntegrationError,
+    LeaseLost,
+    MappingError,
+    StoreUnavailable,
+)
 from shared.flows.heartbeat import Heartbeat
 from shared.flows.unrecorded import PARKED, Unrecorded
 from shared.store.outcomes import Recorded, Release
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
 PAGE = 50  # messages read at a time
 LONGEST_RUN = timedelta(minutes=4)  # then the stream is given back, well before the host's time-out
+MOST_STEPS = 1000  # of one message in a row; nothing honest has so many
 HELD_LOOK = timedelta(minutes=2)  # what was missing wakes the held; this covers both crossing
 
 
@@ -119,9 +126,14 @@ class Lane:
         return False
 
     async def _work_off(self, messages: Sequence[QueuedMessage]) -> Stop | None:
-        together = await self._together(messages)
+        try:
+            erp = await self._deliverer.erp(self._lease.connection) if messages else None
+        except ConfigurationError as error:
+            self._head = min(message.sequence for message in messages)
+            return await self._unusable(error)
+        together = combine(messages, erp.combines() if erp else {})
         for place, told in enumerate(together):
-            stop = await self._one(told)
+            stop = await self._one(erp, told)
             if stop is not None:
                 self._head = min(each.sequences[0] for each in together[place:])
                 return stop
@@ -136,17 +148,20 @@ class Lane:
         self._head = min(left, default=self._head)
         return Stop(datetime.now(UTC) + HELD_LOOK) if left else None
 
-    async def _together(self, messages: Sequence[QueuedMessage]) -> Sequence[Told]:
-        """Put together what the profile wants told as one, and what was sent as one before."""
-        erp = await self._deliverer.erp(self._lease.connection)
-        return combine(messages, erp.combines() if erp else {})
+    async def _unusable(self, error: ConfigurationError) -> Stop:
+        """Halt the connection: its profile or settings cannot be used, which is no message's fault."""
+        decision = Decision(Verdict.HALT, str(error))
+        return Stop(
+            await self._deliverer.breaker.failed(self._lease.connection, decision),
+            self._failures,
+            halted=True,
+        )
 
-    async def _one(self, told: Told) -> Stop | None:
+    async def _one(self, erp: Erp | None, told: Told) -> Stop | None:
         """Bring one message as far as it goes now. None = its stream may go on with the next."""
         name, queued = self._lease.connection, told.message
         if datetime.now(UTC) > self._give_back_at:
             return Stop(datetime.now(UTC), wake_after=timedelta(0))
-        erp = await self._deliverer.erp(name)
         if erp is None:
             return self._hold(queued, Missing("connection", name))
         try:
@@ -188,7 +203,12 @@ class Lane:
         barred = barred_by(queued.kind, queued.operation_id, self._parked)
         if barred is not None:
             return Missing(PARKED, str(barred))
-        return self._deliverer.planned(erp, queued, plan, self._context(queued, plan), name)
+        try:
+            return self._deliverer.planned(erp, queued, plan, self._context(queued, plan), name)
+        except IntegrationError:
+            raise
+        except Exception as error:  # a defect: shown to a person, or the stream would fail for ever unseen
+            raise MappingError(f"cannot be translated: {type(error).__name__}: {error}") from error
 
     def _context(self, queued: QueuedMessage, plan: WorksOrder) -> PushContext:
         """Gather what a push may draw on beside its message: within a page the same for all of one operation."""
@@ -207,8 +227,9 @@ class Lane:
         told = told.as_sent() if carried else told
         queued = told.message
         progress, attempts = queued.progress, queued.attempts
-        while True:
-            fate = await self._record(intent=queued.sequence, carried=carried)
+        for _ in range(MOST_STEPS):
+            begins = push.flow if progress == Progress() else ""
+            fate = await self._record(intent=queued.sequence, carried=carried, begins=begins)
             if fate is not Recorded.OK:
                 return AGAIN if fate is Recorded.TORN else None
             carried = ()
@@ -223,6 +244,7 @@ class Lane:
                 return None
             progress = advance.progress
             self._unrecorded.stepped(queued, attempts, progress)
+        return self._park(told, attempts, progress, f"goes round in circles: {MOST_STEPS} steps, and no end")
 
     async def _not_done(self, told: Told, advance: Advance, attempts: int) -> Stop | None:
         if advance.decision.verdict is not Verdict.PARK:
@@ -233,10 +255,14 @@ class Lane:
         return stop
 
     async def _record(
-        self, intent: int | None = None, release: Release | None = None, carried: Sequence[int] = ()
+        self,
+        intent: int | None = None,
+        release: Release | None = None,
+        carried: Sequence[int] = (),
+        begins: str = "",
     ) -> Recorded:
         """Commit what has happened since the last time, and what is to happen next."""
-        return await self._deliverer.record(self._lease, self._unrecorded, intent, release, carried)
+        return await self._deliverer.record(self._lease, self._unrecorded, intent, release, carried, begins)
 
     async def _renew(self) -> None:
         """Prolong the lease. If that cannot be done, the lane ends when the lease does."""

@@ -190,17 +190,21 @@ def progress_from(stored: Mapping[str, Any] | None, *, left_open: bool) -> Progr
     if stored is None:
         return Progress(unknown=left_open)
     unknown = stored["unknown"] or left_open
-    return Progress(
-        stored["step"], unknown, stored["captured"], stored.get("resend", False) and not left_open
-    )
+    resend = stored.get("resend", False) and not left_open
+    told = stored.get("anew", False), stored.get("flow", ""), stored.get("wrote", False)
+    return Progress(stored["step"], unknown, stored["captured"], resend, *told)
 
 
 def progress_row(progress: Progress) -> dict[str, Any] | None:
     """Lay progress out for storage; nothing done yet is NULL."""
-    if progress == Progress():
-        return None
+    return None if progress == Progress() else begun_row(progress)
+
+
+def begun_row(progress: Progress) -> dict[str, Any]:
+    """Lay progress out for storage, even if nothing has been done yet."""
     row = {"step": progress.step, "unknown": progress.unknown, "captured": dict(progress.captured)}
-    return {**row, "resend": True} if progress.resend else row
+    told = {name: getattr(progress, name) for name in ("resend", "anew", "flow", "wrote")}
+    return row | {name: value for name, value in told.items() if value}
 
 
 def _voided(connection: Connection, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Voided]:

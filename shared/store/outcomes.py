@@ -13,7 +13,7 @@ from shared.errors import LeaseLost
 from shared.store.batch import ask, later
 from shared.store.bulk import alone, insert_tuples, on_rows, update_rows, update_tuples
 from shared.store.connections import still_halted
-from shared.store.lanes import Lease, marks_of, progress_row
+from shared.store.lanes import Lease, begun_row, marks_of, progress_row
 from shared.store.outbox import OPEN
 from shared.store.tables import connection_state, delivery_attempt, outbound_message, stream
 
@@ -78,7 +78,7 @@ class Entry(NamedTuple):
     """What one lease holder records in one go: an outcome, the next intent, evidence, and perhaps the release.
 
     `until` None = the lease lasts as long as it did. `carried`: what is to be sent as one with the intent for the first
-    time, its own message among it.
+    time, its own message among it. `begins`: of a message nothing has been told of, the steps it begins with.
     """
 
     lease: Lease
@@ -88,6 +88,7 @@ class Entry(NamedTuple):
     attempts: Sequence[Attempt] = ()
     release: Release | None = None
     carried: Sequence[int] = ()
+    begins: str = ""
 
 
 class Recorded(StrEnum):
@@ -192,6 +193,7 @@ PLACE = ("stream_key", "sequence")
 TOLD_BY = (*PLACE, "told_by")
 OUTCOME = ("stream_key", *Outcome._fields, "finished_at", "intent_at")
 INTENT = (*PLACE, "intent_at")
+BEGINS = (*INTENT, "progress")
 ATTEMPT = ("stream_key", "worker", *Attempt._fields)
 
 
@@ -211,8 +213,17 @@ def _write_outcomes(connection: Connection, entries: Sequence[Entry], now: datet
 
 
 def _write_intents(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
-    rows = [(entry.lease.stream_key, entry.intent, now) for entry in entries if entry.intent is not None]
-    update_tuples(connection, outbound_message, PLACE, INTENT, rows, "state", OPEN)
+    going_on, beginning = [], []
+    for entry in entries:
+        if entry.intent is None:
+            continue
+        row = (entry.lease.stream_key, entry.intent, now)
+        if entry.begins:
+            beginning.append((*row, begun_row(Progress(flow=entry.begins))))
+        else:
+            going_on.append(row)
+    update_tuples(connection, outbound_message, PLACE, INTENT, going_on, "state", OPEN)
+    update_tuples(connection, outbound_message, PLACE, BEGINS, beginning, "state", OPEN)
 
 
 def _write_carried(connection: Connection, entries: Sequence[Entry]) -> None:
@@ -232,8 +243,10 @@ def _torn(connection: Connection, entries: Sequence[Entry]) -> set[str]:
         connection, _closed.step(connection, [dict(zip(PLACE, place, strict=True)) for place in places])
     )
     torn = {row.stream_key for row in closed}
-    freed = [(*place, None, None) for place in places if place[0] in torn]
-    update_tuples(connection, outbound_message, PLACE, (*TOLD_BY, "intent_at"), freed, "state", OPEN)
+    freed = [(*place, None, None, None) for place in places if place[0] in torn]
+    update_tuples(
+        connection, outbound_message, PLACE, (*TOLD_BY, "intent_at", "progress"), freed, "state", OPEN
+    )
     return torn
 
 

@@ -1,9 +1,11 @@
 """The ERP, SQL and the queue go away in turn: nothing is lost, nothing counts twice, all resumes by itself."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from devhost.azurite import Azurite
 from functions.http_events import receive_events
@@ -13,7 +15,7 @@ from shared.domain.stream_rules import SILENT_TRIES
 from shared.flows.sweep import sweep
 from shared.queues.envelope import FLOOR_QUEUE
 from shared.store import outbox
-from shared.store.tables import connection_state, delivery_attempt
+from shared.store.tables import connection_state, delivery_attempt, execution_event
 from tests.integration.kit import call, event, plain_connection, post, texts_on
 from tests.integration.plant import (
     assert_books_agree,
@@ -214,6 +216,58 @@ async def test_a_refused_message_is_parked_with_its_evidence_and_others_go_on(pl
     assert plain_erp.report()["orders"][ORDER]["state"] == "started"
 
 
+async def test_a_message_that_cannot_be_translated_is_parked_and_others_go_on(plant, plain_erp):
+    """Whatever goes wrong inside: shown to a person, not tried for ever where nobody sees it."""
+    await post(event("time.recorded", ORDER, "10", data={"kind": "run", "seconds": "60"}), report(minute=1))
+    absurd = update(execution_event).where(execution_event.c.seconds > 0).values(seconds=Decimal(10**12))
+    plant.store.write_now(lambda tx: tx.execute(absurd))
+    await deliver_all(plant)
+    by_kind = {row.kind: row for row in messages(plant)}
+    assert by_kind["time.recorded"].state == "parked"
+    assert by_kind["time.recorded"].reason == "cannot be translated: OverflowError: date value out of range"
+    assert by_kind["production.reported"].state == "done"
+
+
+async def test_a_profile_that_cannot_be_used_halts_its_connection_and_nobody_pays_for_it(
+    open_app, plain_erp, tmp_path
+):
+    broken = tmp_path / "ours.yaml"
+    broken.write_text("extends: plain_rest\nconnection: {limitz: 3}\n")
+    here = impatient(await open_app([plain_connection("main", plain_erp.url) | {"profile": str(broken)}]))
+    await post(*shift(ORDER, ["10", "20"]))
+    await deliver_all(here)
+    assert {(row.state, row.attempts) for row in messages(here)} == {("pending", 0)}
+    (shown,) = warnings_of(here, "connection_halted")
+    assert "ours.yaml:2:14: connection.limitz" in shown.detail
+    assert halt_of(here).halted_until is not None
+
+
+ROUND = """
+extends: plain_rest
+push:
+  production.reported:
+    steps:
+      - {name: look, call: "GET /orders/{order.number}", capture: {number: =reply.body.number}}
+      - {name: touch, when: =captured.number, back_to: look, call: "POST /orders/{order.number}/touch",
+         verified: {status: the ERP's page says so}, on_unknown: park,
+         rules: [{status: [404], when: =reply.status == `404`, verdict: done, reason: nothing to touch}]}
+"""
+
+
+async def test_a_profile_that_goes_round_in_circles_comes_to_an_end(
+    open_app, plain_erp, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("shared.flows.lane.MOST_STEPS", 20)
+    ours = tmp_path / "ours.yaml"
+    ours.write_text(ROUND)
+    here = impatient(await open_app([plain_connection("main", plain_erp.url) | {"profile": str(ours)}]))
+    await here.puller.pull(here.erps["main"])
+    await post(report())
+    await deliver_all(here)
+    (parked,) = [row for row in messages(here) if row.kind == "production.reported"]
+    assert (parked.state, parked.reason) == ("parked", "goes round in circles: 20 steps, and no end")
+
+
 async def test_a_parked_start_bars_its_own_operation_only(plant, plain_erp):
     plain_erp.faults(script=[{"match": "operations/10/start", "do": "status:422"}])
     await post(event("operation.started", ORDER, "10"), report(minute=1))
@@ -281,7 +335,7 @@ async def test_exact_numbers_survive_the_buffer(plant, azurite, tmp_path):
     """A number with more digits than a binary float holds is buffered and recorded to the last digit."""
     body = (
         b'{"source":"l","id":"long","type":"production.reported","time":"2026-11-23T06:00:00Z",'
-        b'"order":"WO-000001","operation":"10","data":{"good":12345678901.123456}}'
+        b'"order":"WO-000001","operation":"10","data":{"good":1234567890.123456}}'
     )
     with sql_locked(tmp_path / "tascus.sqlite"):
         reply = await call(receive_events, "POST", body=body)
@@ -289,7 +343,16 @@ async def test_exact_numbers_survive_the_buffer(plant, azurite, tmp_path):
     await record_buffered(azurite)
     from tests.integration.plant import floor_totals
 
-    assert str(floor_totals(plant, ORDER)["good"]) == "12345678901.123456"
+    assert str(floor_totals(plant, ORDER)["good"]) == "1234567890.123456"
+
+
+async def test_what_is_not_known_is_not_buffered(plant, azurite, tmp_path):
+    """Nesting that can be read and not written again must not keep the event out of the buffer."""
+    odd = report() | {"extra": json.loads("[" * 900 + "]" * 900)}
+    with sql_locked(tmp_path / "tascus.sqlite"):
+        assert (await call(receive_events, "POST", body=json.dumps(odd).encode())).status == 202
+    assert await record_buffered(azurite) == 1
+    assert recorded_ids(plant) == [odd["id"]]
 
 
 async def test_sql_away_in_the_middle_of_delivery_loses_nothing(plant, plain_erp, tmp_path):

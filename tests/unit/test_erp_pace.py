@@ -79,7 +79,7 @@ def test_quiet_hours_end_when_they_end(hours, now, until):
 
 def test_a_time_of_day_that_is_none_is_refused():
     with pytest.raises(MappingError, match="'10 pm' is not a time of day such as 22:00"):
-        quiet_until(quiet("10 pm", "02:00"), {}, NOW)
+        quiet_until(quiet("=settings.start", "02:00"), {"start": "10 pm"}, NOW)
 
 
 async def test_nothing_is_sent_in_the_quiet_hours_and_it_comes_back_at_their_end():

@@ -51,7 +51,10 @@ async def advance(network, *steps, progress=None, attempts=0, **settings):
 async def test_a_step_is_sent_captured_and_counted():
     network = Network({"id": 17, "cost": 1.10})
     capture = {"id": "=reply.body.id", "cost": "=reply.body.cost"}
-    call = {"path": "/o/{order.number}", "body": {"good": "=decimal(message.good)", "note?": "=message.note"}}
+    call = {
+        "path": "/o/{order.number}",
+        "body": {"good": "=decimal(message.good)", "note?": "=message.reason"},
+    }
     result = await advance(network, step(call=call, capture=capture), step("next"))
     assert network.lines == ["POST /o/WO%2F1"]
     assert json.loads(network.asked[0].content) == {"good": "2.50"}
@@ -79,7 +82,7 @@ async def test_steps_whose_condition_fails_cost_no_call():
 
 
 async def test_a_push_without_any_applicable_step_is_done():
-    result = await advance(Network(), step(when="=message.nothing"))
+    result = await advance(Network(), step(when="=message.batch"))
     assert (result.decision.verdict, result.finished) == (Verdict.DONE, True)
 
 
@@ -143,7 +146,7 @@ async def test_an_unknown_step_without_a_look_up_is_sent_on_a_persons_word():
 
 async def test_the_unknown_step_is_the_one_that_applied():
     network = Network([17])
-    never = step("never", when="=message.nothing")
+    never = step("never", when="=message.batch")
     result = await advance(network, never, step(find=FIND), progress=Progress(0, unknown=True))
     assert network.lines == ["GET /look"]
     assert result.finished
@@ -239,10 +242,10 @@ async def test_back_to_goes_round_until_nothing_is_left():
 def test_what_is_missing_holds_the_message_before_any_call():
     values = {
         "code": "=link('scrap_reason', message.reason)",
-        "row": "=need(operation.row, 'operation', '10')",
+        "row": "=need(operation.erp_ref.row, 'operation', '10')",
     }
     erp = erp_of(profile_source({"values": values, "steps": [step()]}), Network())
-    known = PushContext(CONTEXT.order, {"row": 1}, {"scrap_reason": {"S1": "X"}})
+    known = PushContext(CONTEXT.order, {"erp_ref": {"row": 1}}, {"scrap_reason": {"S1": "X"}})
     assert erp.plan(message(reason="S9"), known) == Missing("scrap_reason", "S9")
     assert erp.plan(message(), CONTEXT) == Missing("operation", "10")
     assert erp.plan(message(), PushContext({}, {})) == Missing("order", "stream")
@@ -259,9 +262,9 @@ def test_a_kind_without_a_place_is_exempt():
 
 
 async def test_a_body_that_cannot_be_built_is_parked_not_raised():
-    result = await advance(Network(), step(call={"path": "/x/{operation.gone}"}))
+    result = await advance(Network(), step(call={"path": "/x/{operation.erp_ref.gone}"}))
     assert result.decision.verdict is Verdict.PARK
-    assert "operation.gone" in result.decision.reason
+    assert "operation.erp_ref.gone" in result.decision.reason
 
 
 @pytest.mark.parametrize(
@@ -275,16 +278,53 @@ async def test_a_body_that_cannot_be_built_is_parked_not_raised():
 async def test_no_secret_is_in_the_evidence(auth):
     source = profile_source()
     source["connection"]["auth"] = auth
-    body = {"path": "/x", "body": {"n": "=message.note"}}
+    body = {"path": "/x", "body": {"n": "=message.reason"}}
     source["push"]["production.reported"] = {"steps": [step(call=body)]}
     reply = httpx.Response(422, text=f"{json.dumps({'you sent': SECRET})} {SECRET}")
     sent = []
     erp = erp_of(source, lambda request: sent.append(request) or reply, password="vault-password")
-    told = repr(await erp.advance(erp.plan(message(note=SECRET), CONTEXT), Progress(), 0))
+    told = repr(await erp.advance(erp.plan(message(reason=SECRET), CONTEXT), Progress(), 0))
     assert any(SECRET in value or "dTpwYSJz" in value for value in sent[-1].headers.values())
     assert SECRET not in told
     assert SECRET.replace('"', '\\"') not in told
     assert "•••" in told
+
+
+@pytest.mark.parametrize("status", [200, 422])
+async def test_what_is_really_sent_is_a_secret_too(status):
+    """Basic authentication sends neither name nor password as they stand."""
+    source = profile_source({"steps": [step(capture={"said": "=reply.body"})]})
+    source["connection"]["auth"] = {"kind": "basic", "username": "u", "password": "=settings.password"}
+    sent = []
+
+    def echo(request):
+        sent.append(request.headers["Authorization"])
+        return httpx.Response(status, json={"headers": dict(request.headers)})
+
+    erp = erp_of(source, echo, password="vault-password")
+    told = repr(await erp.advance(erp.plan(message(), CONTEXT), Progress(), 0))
+    assert sent[0].startswith("Basic dTpwYSJz")
+    assert "dTpwYSJz" not in told
+    assert "Basic •••" in told
+
+
+@pytest.mark.parametrize(
+    ("auth", "missing"),
+    [
+        ({"kind": "basic", "username": "u", "password": "=settings.password"}, "password"),
+        ({"kind": "basic", "username": "=settings.password", "password": "p"}, "user name"),
+        ({"kind": "bearer", "token": "=settings.password"}, "token"),
+    ],
+)
+async def test_credentials_that_are_not_set_halt_the_connection(auth, missing):
+    source = profile_source()
+    source["connection"]["auth"] = auth
+    network = Network()
+    result = await erp_of(source, network).advance(
+        erp_of(source, network).plan(message(), CONTEXT), Progress(), 0
+    )
+    assert (network.lines, result.decision.verdict) == ([], Verdict.HALT)
+    assert f"no {missing} is set" in result.decision.reason
 
 
 @pytest.mark.parametrize(
@@ -292,6 +332,7 @@ async def test_no_secret_is_in_the_evidence(auth):
     [
         ({"colour": "red"}, "unknown setting 'colour'; valid: base_url, password"),
         ({"base_url": "erp.test"}, "not an address that begins with http"),
+        ({"base_url": "https://joe:pw@erp.test"}, "must not hold a user or a password"),
         ({"base_url": None}, "setting 'base_url' is missing: where"),
     ],
 )

@@ -19,7 +19,7 @@ A_MINUTE = timedelta(minutes=1)
         (200, Verdict.DONE, False, True),
         (204, Verdict.DONE, False, True),
         (299, Verdict.DONE, False, True),
-        (301, Verdict.PARK, False, True),
+        (301, Verdict.HALT, False, False),
         (400, Verdict.PARK, False, True),
         (401, Verdict.HALT, False, False),
         (403, Verdict.HALT, False, False),

@@ -128,6 +128,22 @@ def test_an_intent_without_an_outcome_leaves_the_reply_unknown(started):
     assert backlog(started).messages[0].progress == Progress(2)
 
 
+def test_the_steps_a_message_begins_with_are_laid_down_before_it_is_sent(started):
+    lease = take(started)[KEY]
+    note(started, lease, intent=1, begins="steps")
+    progress = backlog(started).messages[0].progress
+    assert (progress, progress.flow) == (Progress(unknown=True), "steps")
+    note(started, lease, outcome(1, MessageState.PENDING))
+    assert backlog(started).messages[0].progress.flow == ""  # nothing of it is there: any steps will do
+
+
+def test_progress_comes_back_as_it_was_laid_down(started):
+    known = Progress(2, captured={"id": "7"}, anew=True, flow="steps", wrote=True)
+    note(started, take(started)[KEY], outcome(1, MessageState.PENDING, progress=known))
+    progress = backlog(started).messages[0].progress
+    assert (progress, progress.flow, progress.wrote) == (known, "steps", True)
+
+
 def test_a_message_taken_back_meanwhile_is_not_sent(started):
     lease = take(started)[KEY]
     record(started, correction("c", "b"))
