@@ -26,7 +26,8 @@ RETRY_AFTER = 7
 HUNG_TRIES, NEVER = 3, -1  # a reply that never comes costs time: a step is spared after three
 REPEATED = ("GET", "PUT", "DELETE")
 DROPPED = ("drop_before_effect", "drop_after_effect", "hang_before_effect", "hang_after_effect")
-NO_FAULT, LOSSY, EXPIRED = "none", "lossy", "expired"
+NO_FAULT, LOSSY, EXPIRED, GATEWAY = "none", "lossy", "expired", "gateway"
+LOOKING = ("find", "await")  # what a step of unknown outcome does when it looks before anything is sent again
 THROTTLED, AWAY = f"status:429:{RETRY_AFTER}", "status:503"
 KIND_KEYS = {
     MessageKind.ORDER_STARTED: ("push.order.started",),
@@ -45,15 +46,19 @@ KIND_KEYS = {
 class Trouble:
     """Hits the request number `at` of one try with `do`; takes the place of a simulator's own choice of faults.
 
-    A read whose connection breaks is repeated at once by the HTTP library: the repetition is hit too.
+    `of`: only requests of this method count. A read whose connection breaks is repeated at once by the HTTP library:
+    the repetition is hit too.
     """
 
     do: str
     at: int
+    of: str = ""
     seen: int = 0
     line: str = ""
 
     def __call__(self, line):
+        if self.of not in ("", line.split(" ")[0]):
+            return ""
         if self.line and self.line == line and line.split(" ")[0] in REPEATED:
             return self.do
         self.seen += 1
@@ -92,7 +97,10 @@ class Told:
 
 
 class Floor:
-    """Works on one order. `fault`: none, lossy, expired, or what a simulator can do to a request."""
+    """Works on one order. `fault`: none, lossy, expired, or what a simulator can do to a request.
+
+    `gateway`: the reply to each write is lost, and the look for it is answered by a gateway.
+    """
 
     def __init__(self, plant, erp, order, fault=NO_FAULT):
         self.plant, self.erp, self.order, self.fault = plant, erp, order, fault
@@ -234,7 +242,8 @@ class Floor:
             advance = await self.erp.advance(plan, progress, tries)
             assert advance.decision.verdict is not Verdict.HALT, advance.decision.reason
             return advance
-        return await self._troubled(plan, progress, tries, simulator)
+        choose = self._lost_then_looked_for if self.fault == GATEWAY else self._at_each_request
+        return await self._troubled(plan, progress, tries, choose(plan, progress, tries))
 
     async def _forgetful(self, plan, progress, tries):
         """Make every call, lose its outcome as a crash does, and go on as the stored intent says."""
@@ -243,10 +252,21 @@ class Floor:
         self.hits += 1
         return await self.erp.advance(plan, replace(progress, unknown=True), tries)
 
-    async def _troubled(self, plan, progress, tries, simulator):
+    def _at_each_request(self, _plan, _progress, tries):
         """Let one request of this try go wrong: the first one twice, so that looking fails too, then the ones after."""
         spared = self.fault.startswith("hang") and tries >= HUNG_TRIES
-        trouble = Trouble(self.fault, NEVER if spared else max(tries - 1, 0))
+        return Trouble(self.fault, NEVER if spared else max(tries - 1, 0))
+
+    def _lost_then_looked_for(self, plan, progress, tries):
+        """Lose the reply to every write; then let a gateway answer the look for it in the ERP's place, once."""
+        call = self.erp.preview(plan, progress)
+        if tries == 0 and call and call.writes:
+            return Trouble("drop_after_effect", 0, of=call.method)
+        looks = progress.unknown and plan.steps[progress.step].step.unknown_policy in LOOKING
+        return Trouble(GATEWAY, 0 if looks and tries == 1 else NEVER)
+
+    async def _troubled(self, plan, progress, tries, trouble):
+        simulator = self.plant.simulator
         simulator.fault_by(trouble)
         try:
             advance = await self.erp.advance(plan, progress, tries)

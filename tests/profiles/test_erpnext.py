@@ -16,6 +16,7 @@ from tests.profiles.floor import LOSSY, NO_FAULT
 from tests.profiles.plant import Plant
 from tests.profiles.shift import COMPLETED, REPORTED, RUN, STARTED, TIMED, differences
 from tests.profiles.subjects.erpnext import SUBJECT
+from tests.profiles.test_scenarios import STORED, TOLD, misread
 from tests.simulators.erpnext import Erpnext
 
 
@@ -68,6 +69,15 @@ async def test_a_loss_that_erpnext_counts_twice_is_a_warning(plant):
     assert first.warnings == []
     assert second.warnings == ["loss of the order: the ERP has 4.0, the floor has 2.0"]
     assert plant.booked(floor.order.number).good == 8
+
+
+async def test_a_job_card_that_is_found_is_compared_as_well(plant):
+    floor = plant.floor(await plant.released(replace(SUBJECT.order, quantity=Decimal(9000))), LOSSY)
+    await floor.states(STARTED, "1")
+    plant.simulator.app = misread(plant.simulator.app)
+    told = await floor.states(REPORTED, "1", **good(TOLD))
+    assert told.parked == []
+    assert f"good: the ERP has {STORED}.0, the floor has {TOLD}" in told.warnings
 
 
 async def test_operations_may_overlap_piece_by_piece(plant):

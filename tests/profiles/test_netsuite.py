@@ -147,6 +147,26 @@ async def test_a_tracked_part_without_its_numbers_is_parked(plant):
     assert ["inventory detail" in words for words in outcome.parked] == [True]
 
 
+async def test_a_gateways_404_does_not_take_a_quantity_back(plant):
+    order = await plant.released()
+    floor = plant.floor(order)
+    wrong = await told(floor, REPORTED, FIRST, good=Decimal(3))
+    plant.simulator.fault("DELETE", "status:404")
+    assert len((await floor.takes_back(wrong.messages[-1])).parked) == 1
+    assert plant.booked(order.number).operation(FIRST).good == 3
+
+
+async def test_what_somebody_has_deleted_in_netsuite_is_taken_back_already(plant):
+    order = await plant.released()
+    floor = plant.floor(order)
+    wrong = await told(floor, REPORTED, FIRST, good=Decimal(3))
+    [made_by_us] = [
+        call for call in plant.simulator.calls if "GET" in call and "workOrderCompletion/eid:" in call
+    ]
+    plant.simulator.books.delete("workOrderCompletion", made_by_us.rpartition("/")[2])
+    assert (await floor.takes_back(wrong.messages[-1])).ends[-1].decision.reason == "found in the ERP"
+
+
 # -- pull -----------------------------------------------------------------------------------------------------------
 
 

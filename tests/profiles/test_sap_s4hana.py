@@ -9,6 +9,8 @@ import pytest
 
 from shared.domain.verdict import Verdict
 from shared.domain.works_order import ErpState
+from shared.profiles.loader import load_profile
+from tests.profiles.floor import LOSSY
 from tests.profiles.plant import Plant
 from tests.profiles.shift import COMPLETED, REPORTED, RUN, SETUP, TIMED
 from tests.profiles.subjects.sap_s4hana import SUBJECT
@@ -162,6 +164,44 @@ async def test_execution_and_posting_are_in_the_plants_time(running):
 async def test_standard_times_follow_the_activities_of_the_settings(running):
     order = await running({"setup_activity": "2", "run_activity": "4"}).released()
     assert [(one.setup_seconds, one.run_seconds) for one in order.operations] == [(3600, None), (7200, None)]
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "due"),
+    [
+        ("2026-03-29", "PT14H00M00S", "2026-03-29T12:00:00Z"),  # clocks go forward that night
+        ("2026-10-25", "PT14H00M00S", "2026-10-25T13:00:00Z"),  # and back that night
+        ("2026-10-25", "PT24H00M00S", "2026-10-25T23:00:00Z"),
+        ("2026-11-30", "PT00H00M00S", "2026-11-29T23:00:00Z"),
+        ("2026-11-30", None, "2026-11-29T23:00:00Z"),  # a date alone is its first moment
+        (None, None, None),
+    ],
+)
+def test_an_order_is_due_at_that_time_on_the_plants_clock(day, clock, due):
+    midnight = day and int(datetime.fromisoformat(f"{day}T00:00:00Z").timestamp()) * 1000
+    record = {
+        "MfgOrderPlannedEndDate": day and f"/Date({midnight})/",
+        "MfgOrderPlannedEndTime": clock,
+        "settings": {"zone": "Europe/Berlin"},
+    }
+    assert load_profile("sap_s4hana").pull.orders.map.due_at(record) == due
+
+
+# -- what is stored ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_confirmation_that_is_found_is_compared_as_well(plant, monkeypatch):
+    order = await plant.released()
+    confirm = plant.simulator.confirming.confirm
+
+    def misheard(given, items, **named):
+        return confirm(given | {"ConfirmationScrapQuantity": Decimal(2)}, items, **named)
+
+    monkeypatch.setattr(plant.simulator.confirming, "confirm", misheard)
+    outcome = await told(plant.floor(order, LOSSY), REPORTED, FIRST, good=Decimal(4), scrap=Decimal(1))
+    assert len(rows(plant, order)) == 1
+    assert outcome.ends[-1].decision.reason == "found in the ERP"
+    assert outcome.warnings == ["scrap: the ERP has 2, the floor has 1"]
 
 
 # -- the end of an order --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from shared.domain.message import MessageKind, Progress
 from shared.domain.verdict import Verdict
 from shared.domain.works_order import ErpState
 from shared.errors import ErpUnavailable
-from tests.profiles.floor import AWAY, EXPIRED, LOSSY, NO_FAULT, THROTTLED, shown
+from tests.profiles.floor import AWAY, EXPIRED, GATEWAY, LOSSY, NO_FAULT, THROTTLED, shown
 from tests.profiles.plant import Plant
 from tests.profiles.shift import (
     COMPLETED,
@@ -36,6 +36,7 @@ FAULTS = {
     LOSSY: "find.every_step",
     "drop_before_effect": "find.every_step",
     "drop_after_effect": "find.every_step",
+    GATEWAY: "find.every_step",
     EXPIRED: "reply.expired_credentials",
     THROTTLED: "reply.rate_limit",
     AWAY: "reply.unreachable",
@@ -545,7 +546,9 @@ async def test_an_erp_that_is_away_is_waited_for(subject):
 TOLD, STORED = "7731", "7713"
 
 
-async def test_a_quantity_stored_otherwise_is_a_warning(own_plant):
+@pytest.mark.parametrize("fault", [NO_FAULT, "drop_after_effect"])
+async def test_a_quantity_stored_otherwise_is_a_warning(own_plant, fault):
+    """Whether the reply shows it, or what is found after the reply was lost."""
     plant = own_plant
     if not plant.proves("read_back.quantity"):
         return
@@ -553,8 +556,7 @@ async def test_a_quantity_stored_otherwise_is_a_warning(own_plant):
     floor = plant.floor(order)
     ident = await up_to_the_last(floor)
     await tell(floor, STARTED, ident, ["push.operation.started"])
-    app = plant.simulator.app
-    plant.simulator.app = misread(app)
+    plant.simulator.app, floor.fault = misread(plant.simulator.app), fault
     told = await floor.states(REPORTED, ident, good=Decimal(TOLD))
     assert told.ends[-1].finished, shown(told.ends[-1])
     assert any(STORED in warning and TOLD in warning for warning in told.warnings), told.warnings

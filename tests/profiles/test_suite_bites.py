@@ -48,16 +48,22 @@ MISTAKES = {
         "reason_codes",
     ),
     "nobody looks before sending again": (
-        "        find: posting\n        verified: =reply.body.posting",
+        "        find: result\n        verified: =reply.body.posting",
         "        idempotent_because: somebody said so\n        verified: =reply.body.posting",
         under("drop_after_effect"),
         "push.production",
     ),
     "nobody looks after a crash": (
-        "        find: posting\n        verified: =reply.body.posting",
+        "        find: result\n        verified: =reply.body.posting",
         "        idempotent_because: somebody said so\n        verified: =reply.body.posting",
         under("lossy"),
         "push.production",
+    ),
+    "a gateway is taken for the ERP": (
+        "answers: =not_null(reply.body.postings, reply.body.number)",
+        "answers: =reply.status",
+        under(scenarios.GATEWAY),
+        "gateway at GET /orders",
     ),
     "a busy ERP is given up": (
         "  rules:\n",

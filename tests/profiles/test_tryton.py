@@ -58,6 +58,20 @@ async def test_time_is_on_the_sheet_and_on_the_cycles(plant, audited):
     assert work["booked_seconds"] == work["cycle_seconds"] == Decimal("660.5")
 
 
+async def test_a_proxys_404_does_not_take_a_time_back(plant, audited):
+    floor = plant.floor(await plant.released())
+    first = floor.order.operations[0].operation_id
+    wrong = await floor.states(TIMED, first, seconds=Decimal(60), time_kind=SETUP, operator="Ann")
+    plant.simulator.fault("DELETE", "status:404")
+    before = len(plant.simulator.calls)
+    assert (await floor.takes_back(wrong.messages[-1])).ends[-1].finished
+    methods = [line.split(" ")[0] for line in plant.simulator.calls[before:]]
+    assert (
+        methods.count("DELETE") == 2
+    )  # the one the proxy answered, and another once the line was still there
+    assert audited(floor.order.number)["works"][0]["booked_seconds"] == 0
+
+
 async def test_a_passed_inspection_lets_the_order_be_completed(plant, audited):
     floor = plant.floor(await plant.released())
     told = await completed(floor, good=Decimal(2), rework=Decimal(1), outcome=Outcome.PASS)

@@ -22,7 +22,14 @@ import uvicorn
 from uvicorn.server import ServerState
 
 ZERO = Decimal(0)
-FAULTS = ("drop_before_effect", "drop_after_effect", "hang_before_effect", "hang_after_effect", "status")
+FAULTS = (
+    "drop_before_effect",
+    "drop_after_effect",
+    "hang_before_effect",
+    "hang_after_effect",
+    "gateway",
+    "status",
+)
 HANG_SECONDS = 30
 SECRET_HEADERS = {b"x-api-key", b"x-csrf-token"}
 SESSION_LENGTH = 16  # shorter cookies are preferences
@@ -198,6 +205,9 @@ class Simulator:
         if fault.startswith("status:"):
             await _scripted(send, fault)
             return
+        if fault == "gateway":
+            await _in_its_place(send)
+            return
         replies = []
         if not fault.endswith("before_effect"):
             await self.app(scope, _replayed(body), _collected(replies))
@@ -329,6 +339,14 @@ def _collected(replies):
         replies.append(message)
 
     return send
+
+
+async def _in_its_place(send):
+    """Answer as a gateway does whose ERP is away: 200 and JSON, and no word of what was asked."""
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
+    )
+    await send({"type": "http.response.body", "body": b"{}"})
 
 
 async def _scripted(send, fault):

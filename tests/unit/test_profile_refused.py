@@ -240,7 +240,10 @@ FIND = {"call": "GET /look", "found": "=reply.body", "capture": {"f": "=reply.bo
             [step(**TAKE, compare={"x": {"theirs": "=captured.a", "ours": "=told.good"}})],
             "captured by then: (none)",
         ),
-        ([step(find=FIND, verified="=reply.body == captured.f"), step("b", **TAKE)], "steps.0.verified: no step can"),
+        (
+            [step(find=FIND, verified="=reply.body == captured.f"), step("b", **TAKE)],
+            "steps.0.verified: no step can",
+        ),
         (
             [step("x", capture={"x": "=reply"}), step(when="=captured.a"), step("b", **TAKE)],
             "captured by then: x",
@@ -259,7 +262,13 @@ def test_what_nothing_can_have_captured_yet_is_refused(steps, complaint):
         [step(find=FIND), step("b", when="=captured.f")],
         [step("x"), step(when="=captured.a"), step("b", **TAKE, back_to="x")],
         [{"for_each": "=told.serials", "steps": [step(when="=!(captured.a) && item"), step("b", **TAKE)]}],
-        [step(**TAKE, find={"call": "GET /{captured.a}", "found": "=reply.body == captured.a"}, verified="find")],
+        [
+            step(
+                **TAKE,
+                find={"call": "GET /{captured.a}", "found": "=reply.body == captured.a"},
+                verified="find",
+            )
+        ],
         [
             step(
                 **TAKE, read_back={"call": "GET /{captured.a}", "expect": [{"that": "=reply", "reason": "x"}]}
