@@ -14,7 +14,7 @@ from shared.store.tables import operation, watermark, works_order
 
 PULL = OrdersPull.model_validate(
     {
-        "call": {"path": "/x"},
+        "call": {"method": "GET", "path": "/x"},
         "records": "=reply.body",
         "state": {"value": "=state", "released": ["rel"], "cancelled": ["gone"], "ignored": ["draft"]},
         "map": {
